@@ -1,0 +1,1 @@
+//! Criterion benchmarks of runstate, its peers measured beside it in the same run.

@@ -1,0 +1,2 @@
+//! The `runstate` tool.
+fn main() {}

@@ -1,0 +1,1 @@
+//! A whole QEMU monitor without I/O.

@@ -1,0 +1,1 @@
+//! QMP as bytes in, bytes out.

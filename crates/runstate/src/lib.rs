@@ -1,0 +1,2 @@
+#![no_std]
+//! QEMU's VM run-state machine.

@@ -1,2 +1,26 @@
+//! QEMU's VM run-state machine: the RunState graph, the reboot, shutdown, panic and watchdog actions, and every event of
+//! `qapi/run-state.json`, for QEMU 6.0 to 11.0.
+//!
+//! Pure: no I/O, no clock, no heap, no panic, no dependency.
 #![no_std]
-//! QEMU's VM run-state machine.
+
+pub mod graph;
+mod input;
+mod output;
+mod payload;
+mod release;
+mod vocab;
+
+pub use graph::{Graph, States};
+pub use input::{Capability, Channel, Command, Guest, Host, Input, Load, SetAction, Stream};
+pub use output::{Answer, Event, ExitStatus, Impossible, Output, Refusal};
+pub use payload::{
+    GuestPanicInformation, GuestPanicInformationHyperV, GuestPanicInformationS390, GuestPanicInformationSev,
+    GuestPanicInformationTdx, MemoryFailure, MemoryFailureFlags, StatusInfo, TdxMessage,
+};
+pub use release::Release;
+pub use vocab::{
+    BlockErrorAction, ColoExitReason, ColoMode, GuestPanicAction, GuestPanicInformationType, JobStatus,
+    MemoryFailureAction, MemoryFailureRecipient, MigrationStatus, NotifyVmexitOption, PanicAction,
+    RebootAction, RunState, S390CrashReason, ShutdownAction, ShutdownCause, UnknownName, WatchdogAction,
+};

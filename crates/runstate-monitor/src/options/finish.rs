@@ -1,0 +1,193 @@
+//! What QEMU checks when all options are read, in its order.
+
+use runstate::Release;
+
+use super::keyval::Pairs;
+use super::parse::{Parser, incoming_of};
+use super::report::Report;
+use super::{
+    Backend, Chardev, Incoming, MachineFamily, MonitorMode, MonitorOption, action, chardev, incoming, machine,
+};
+
+pub(crate) fn finish(parser: &mut Parser<'_>) -> Result<(), Report> {
+    check_combinations(parser)?;
+    let actions = core::mem::take(&mut parser.pending.actions);
+    let at = parser.pending.actions_at.take().unwrap_or_default();
+    action::apply(&actions, &mut parser.options, parser.release).map_err(|report| report.at(&at))?;
+    create_chardevs(parser)?;
+    select_machine(parser)?;
+    create_monitors(parser)?;
+    let incoming = incoming_of(parser).map_or(Ok(()), |incoming| incoming::check(incoming, parser.release));
+    incoming.map_err(|report| report.at(&parser.pending.incoming_at))?;
+    check_loadvm(parser)
+}
+
+/// `qemu_validate_options()`, system/vl.c; the first rule is 5a7f21efaf (9.0 and 7.2.22).
+fn check_combinations(parser: &Parser<'_>) -> Result<(), Report> {
+    let options = &parser.options;
+    let refuses_both = parser.release >= Release::V9_0 || parser.release == Release::V7_2;
+    if options.loadvm.is_some() && options.incoming.is_some() && refuses_both {
+        return Err(Report::error(
+            "'incoming' and 'loadvm' options are mutually exclusive",
+        ));
+    }
+    if options.loadvm.is_some() && options.preconfig {
+        return Err(Report::error(
+            "'preconfig' and 'loadvm' options are mutually exclusive",
+        ));
+    }
+    if options.preconfig && matches!(options.incoming, Some(Incoming::From(_))) {
+        return Err(Report::error("'preconfig' supports '-incoming defer' only"));
+    }
+    if options.daemonize && options.nographic && options.default_devices {
+        return Err(Report::error("-nographic cannot be used with -daemonize"));
+    }
+    Ok(())
+}
+
+fn create_chardevs(parser: &mut Parser<'_>) -> Result<(), Report> {
+    for (pairs, location) in core::mem::take(&mut parser.pending.chardevs) {
+        let chardev =
+            chardev::from_pairs(&pairs, &location, parser.release).map_err(|report| report.at(&location))?;
+        let stdio_taken = parser
+            .options
+            .chardevs
+            .iter()
+            .any(|other| other.backend == Backend::Stdio);
+        if chardev.backend == Backend::Stdio && stdio_taken {
+            return Err(Report::error("cannot use stdio by multiple character devices").at(&location));
+        }
+        if chardev.backend == Backend::Stdio && parser.options.daemonize {
+            return Err(Report::error("cannot use stdio with -daemonize").at(&location));
+        }
+        parser.options.chardevs.push(chardev);
+    }
+    Ok(())
+}
+
+fn select_machine(parser: &mut Parser<'_>) -> Result<(), Report> {
+    let type_ = &parser.options.machine;
+    if MachineFamily::of(type_).is_none() {
+        // The name is shown since 9.1.
+        let message = if parser.release >= Release::V9_1 {
+            format!("unsupported machine type: \"{type_}\"")
+        } else {
+            "unsupported machine type".to_owned()
+        };
+        return Err(Report::error(message).hint("Use -machine help to list supported machines"));
+    }
+    if let Some(smp) = parser.pending.smp.take() {
+        let (cpus, max_cpus) = machine::parse_smp(&smp, &mut parser.options.warnings)?;
+        parser.options.cpus = cpus;
+        parser.options.max_cpus = max_cpus;
+    }
+    select_accelerators(parser)
+}
+
+/// `configure_accelerators()`, system/vl.c.
+fn select_accelerators(parser: &mut Parser<'_>) -> Result<(), Report> {
+    let named = core::mem::take(&mut parser.pending.accelerators);
+    let from_machine = parser.pending.machine_accelerators.take();
+    if !named.is_empty() && from_machine.is_some() {
+        return Err(Report::error(
+            "The -accel and \"-machine accel=\" options are incompatible",
+        ));
+    }
+    let list = match from_machine {
+        Some(list) => list
+            .split(':')
+            .map(|name| (name.to_owned(), String::new()))
+            .collect(),
+        None => named,
+    };
+    let mut refused = Vec::new();
+    for (name, location) in list {
+        if machine::is_accelerator(&name) {
+            parser.options.accelerators.push(name);
+        } else {
+            refused.push(Report::error(format!("invalid accelerator {name}")).at(&location));
+        }
+    }
+    if parser.options.accelerators.is_empty()
+        && let Some(last) = refused.pop()
+    {
+        parser.options.warnings.append(&mut refused);
+        return Err(last);
+    }
+    parser.options.warnings.append(&mut refused);
+    Ok(())
+}
+
+/// `monitor_init_opts()` and `monitor_init()`, monitor/monitor.c.
+fn create_monitors(parser: &mut Parser<'_>) -> Result<(), Report> {
+    for (pairs, location) in core::mem::take(&mut parser.pending.monitors) {
+        let monitor = monitor(&pairs, &location, &parser.options.chardevs, parser.release);
+        let monitor = monitor.map_err(|report| report.at(&location))?;
+        if parser
+            .options
+            .monitors
+            .iter()
+            .any(|other| other.chardev == monitor.chardev)
+        {
+            return Err(Report::error(format!("Device '{}' is in use", monitor.chardev)).at(&location));
+        }
+        parser.options.monitors.push(monitor);
+    }
+    if let Some(id) = &parser.options.qtest
+        && parser.options.chardev(id).is_none()
+    {
+        return Err(Report::error(format!(
+            "Failed to initialize device for qtest: \"chardev:{id}\""
+        )));
+    }
+    Ok(())
+}
+
+fn monitor(
+    pairs: &Pairs,
+    location: &str,
+    chardevs: &[Chardev],
+    release: Release,
+) -> Result<MonitorOption, Report> {
+    let Some(chardev) = pairs.get("chardev") else {
+        return Err(Report::error("Parameter 'chardev' is missing"));
+    };
+    let mode = match pairs.get("mode") {
+        None | Some("readline") => MonitorMode::Readline,
+        Some("control") => MonitorMode::Control,
+        Some(other) if release.enum_error_names_parameter() => {
+            return Err(Report::error(format!(
+                "Parameter 'mode' does not accept value '{other}'"
+            )));
+        }
+        Some(other) => return Err(Report::error(format!("Invalid parameter '{other}'"))),
+    };
+    if !chardevs.iter().any(|other| other.id == chardev) {
+        return Err(Report::error(format!("chardev \"{chardev}\" not found")));
+    }
+    let pretty = pairs.is_on("pretty", false);
+    if pretty && mode == MonitorMode::Readline {
+        return Err(Report::error("'pretty' is not compatible with HMP monitors"));
+    }
+    Ok(MonitorOption {
+        location: location.to_owned(),
+        chardev: chardev.to_owned(),
+        mode,
+        pretty,
+    })
+}
+
+/// `load_snapshot()`, migration/savevm.c: there has to be a disk that can hold the snapshot.
+fn check_loadvm(parser: &Parser<'_>) -> Result<(), Report> {
+    let options = &parser.options;
+    if options.loadvm.is_none() || options.can_snapshot() {
+        return Ok(());
+    }
+    let Some(disk) = options.disks.iter().find(|disk| !disk.read_only) else {
+        return Err(Report::error("no block device can store vmstate for snapshot"));
+    };
+    Err(Report::error(format!(
+        "Device '{}' is writable but does not support snapshots",
+        disk.name
+    )))
+}

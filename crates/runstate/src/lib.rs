@@ -6,19 +6,28 @@
 
 pub mod graph;
 mod input;
+mod launch;
 mod output;
 mod payload;
 mod release;
+mod rules;
+mod throttle;
+mod time;
+mod vm;
 mod vocab;
 
 pub use graph::{Graph, States};
 pub use input::{Capability, Channel, Command, Guest, Host, Input, Load, SetAction, Stream};
+pub use launch::{Actions, IncomingOption, Launch, Machine, Thread};
 pub use output::{Answer, Event, ExitStatus, Impossible, Output, Refusal};
 pub use payload::{
     GuestPanicInformation, GuestPanicInformationHyperV, GuestPanicInformationS390, GuestPanicInformationSev,
     GuestPanicInformationTdx, MemoryFailure, MemoryFailureFlags, StatusInfo, TdxMessage,
 };
 pub use release::Release;
+pub use throttle::{Throttle, Throttled};
+pub use time::Time;
+pub use vm::{Life, Vm};
 pub use vocab::{
     BlockErrorAction, ColoExitReason, ColoMode, GuestPanicAction, GuestPanicInformationType, JobStatus,
     MemoryFailureAction, MemoryFailureRecipient, MigrationStatus, NotifyVmexitOption, PanicAction,

@@ -189,7 +189,9 @@ pub enum Refusal {
     NotInColo,
     /// `x-colo-lost-heartbeat` twice.
     FailoverActive,
-    /// `job-dismiss` of a job that is not concluded.
+    /// `job-dismiss` without a job. `{}` is its name.
+    JobNotFound,
+    /// `job-dismiss` of a job that is not concluded. `{}` is its name.
     JobNotConcluded,
     /// `snapshot-*` while the job of that name exists.
     JobExists,
@@ -245,6 +247,7 @@ impl Refusal {
             Self::BlockedByDump => "Live migration disabled: dump-guest-memory in progress",
             Self::NotInColo => "VM is not in COLO mode",
             Self::FailoverActive => "COLO failover is already activated",
+            Self::JobNotFound => "Job not found",
             Self::JobNotConcluded => "Job '{}' in state 'running' cannot accept command verb 'dismiss'",
             Self::JobExists => "Job ID '{}' already in use",
         }

@@ -1,0 +1,57 @@
+//! COLO: a pair of VMs that stop together for checkpoints. migration/colo.c.
+
+use crate::{
+    Answer, ColoExitReason, ColoMode, Event, MigrationStatus, Output, Refusal, RunState, Vm,
+    rules::{incoming::Incoming, migration::Migration},
+    vm::{Aborted, Ran},
+};
+
+impl Vm {
+    /// `migrate_start_colo_process()`: the primary goes on running between checkpoints.
+    pub(crate) fn enter_colo(&mut self, out: &mut impl FnMut(Output)) -> Ran {
+        self.migration = Migration::Colo;
+        self.announce_migration(MigrationStatus::Colo, out);
+        self.vm_start(out)
+    }
+
+    /// `colo_do_checkpoint_transaction()`, `colo_incoming_process_checkpoint()`: a stop to `colo` and a start, whatever the
+    /// state was.
+    pub(crate) fn colo_checkpoint(&mut self, out: &mut impl FnMut(Output)) -> Ran {
+        self.vm_stop_force_state(RunState::Colo, out)?;
+        if self.migration == Migration::Colo {
+            self.announce_pass(3, out);
+        }
+        self.vm_start(out)
+    }
+
+    /// The heartbeat's link breaks: told, and nothing more until somebody decides.
+    pub(crate) fn colo_link_breaks(&self, mode: ColoMode, out: &mut impl FnMut(Output)) {
+        Self::emit(Event::ColoExit(mode, ColoExitReason::Error), out);
+    }
+
+    /// `qmp_x_colo_lost_heartbeat()`, `colo_failover_bh()`, migration/colo-failover.c.
+    pub(crate) fn colo_lost_heartbeat(&mut self, out: &mut impl FnMut(Output)) -> Result<Answer, Aborted> {
+        match (self.migration, self.incoming) {
+            (Migration::ColoFailover, _) => return Ok(Answer::Refused(Refusal::FailoverActive)),
+            (Migration::Colo, _) | (_, Incoming::Colo) => {}
+            _ => return Ok(Answer::Refused(Refusal::NotInColo)),
+        }
+        if self.is_live() {
+            self.vm_stop_force_state(RunState::Colo, out)?;
+        }
+        self.announce_migration(MigrationStatus::Completed, out);
+        self.migration = Migration::ColoFailover;
+        Ok(Answer::Done)
+    }
+
+    /// The COLO thread notices: the survivor runs on, and there is no postmigrate.
+    pub(crate) fn colo_failover_ends(&mut self, out: &mut impl FnMut(Output)) -> Ran {
+        if self.incoming == Incoming::Colo {
+            self.incoming = Incoming::Ended;
+        } else {
+            self.colo_link_breaks(ColoMode::Primary, out);
+        }
+        self.migration = Migration::Completed;
+        self.vm_start(out)
+    }
+}

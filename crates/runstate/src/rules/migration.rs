@@ -1,0 +1,471 @@
+//! The source of a migration. migration/migration.c.
+
+use crate::{
+    Answer, Capability, Channel, Event, Impossible, MigrationStatus, Output, Refusal, Release, RunState, Vm,
+    vm::{Aborted, Flags, Ran},
+};
+
+/// How far the outgoing migration is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Migration {
+    /// None yet, or the last one ended.
+    None,
+    Completed,
+    Failed,
+    Cancelled,
+    /// Begun; the guest runs on.
+    Active,
+    /// The same, and postcopy was asked for.
+    ActivePostcopy,
+    /// Stopped, waiting for `migrate-continue`.
+    PreSwitchover,
+    PreSwitchoverPostcopy,
+    /// Continued; the device state is yet to be sent.
+    Device,
+    DevicePostcopy,
+    /// The destination runs.
+    Postcopy,
+    PostcopyPaused,
+    PostcopyRecover,
+    Colo,
+    /// A failover of the COLO pair was asked for.
+    ColoFailover,
+    /// Cancelled before the stop.
+    Cancelling,
+    /// Cancelled after it.
+    CancellingStopped,
+    /// Cancelled in COLO: it stays like this.
+    CancellingColo,
+}
+
+impl Migration {
+    /// `migration_is_running()`: a second one is refused.
+    pub(crate) const fn in_flight(self) -> bool {
+        !matches!(
+            self,
+            Self::None | Self::Completed | Self::Failed | Self::Cancelled
+        )
+    }
+
+    /// What `query-migrate` and an error call it.
+    const fn status(self) -> MigrationStatus {
+        match self {
+            Self::None => MigrationStatus::None,
+            Self::Completed => MigrationStatus::Completed,
+            Self::Failed => MigrationStatus::Failed,
+            Self::Cancelled => MigrationStatus::Cancelled,
+            Self::Active | Self::ActivePostcopy => MigrationStatus::Active,
+            Self::PreSwitchover | Self::PreSwitchoverPostcopy => MigrationStatus::PreSwitchover,
+            Self::Device | Self::DevicePostcopy => MigrationStatus::Device,
+            Self::Postcopy => MigrationStatus::PostcopyActive,
+            Self::PostcopyPaused => MigrationStatus::PostcopyPaused,
+            Self::PostcopyRecover => MigrationStatus::PostcopyRecover,
+            Self::Colo | Self::ColoFailover => MigrationStatus::Colo,
+            Self::Cancelling | Self::CancellingStopped | Self::CancellingColo => MigrationStatus::Cancelling,
+        }
+    }
+}
+
+impl Vm {
+    /// A migration parameter, beside the capabilities' bits: `mode` is `cpr-reboot` (9.0).
+    pub(crate) const CPR_REBOOT: u8 = 32;
+
+    pub(crate) const fn has_capability(&self, capability: Capability) -> bool {
+        self.capabilities & capability as u8 != 0
+    }
+
+    /// MIGRATION, where the capability `events` is on.
+    pub(crate) fn announce_migration(&self, status: MigrationStatus, out: &mut impl FnMut(Output)) {
+        if self.has_capability(Capability::Events) {
+            Self::emit(Event::Migration(status), out);
+        }
+    }
+
+    /// MIGRATION_PASS, likewise.
+    pub(crate) fn announce_pass(&self, pass: u8, out: &mut impl FnMut(Output)) {
+        if self.has_capability(Capability::Events) {
+            Self::emit(Event::MigrationPass(pass), out);
+        }
+    }
+
+    /// Whether something of a migration is left to happen by itself: see [`Host::MigrationSettles`](crate::Host).
+    #[must_use]
+    pub const fn migration_settles_by_itself(&self) -> bool {
+        matches!(
+            self.migration,
+            Migration::Cancelling | Migration::CancellingStopped | Migration::ColoFailover
+        ) && !self.is_gone()
+    }
+
+    /// What `query-migrate` says of the outgoing migration.
+    #[must_use]
+    pub const fn migration_status(&self) -> MigrationStatus {
+        self.migration.status()
+    }
+
+    /// `qmp_migrate()`, `migrate_prepare()`, migration/migration.c.
+    pub(crate) fn qmp_migrate(
+        &mut self,
+        channel: Channel,
+        out: &mut impl FnMut(Output),
+    ) -> Result<Answer, Aborted> {
+        let by_state = if self.migration.in_flight() {
+            Some(Refusal::MigrationInProgress)
+        } else if self.run == RunState::Inmigrate {
+            Some(Refusal::WaitingForIncoming)
+        } else if self.run == RunState::Postmigrate {
+            Some(Refusal::PausedByMigration)
+        } else if self.flags.has(Flags::DUMPING) {
+            Some(Refusal::BlockedByDump)
+        } else {
+            None
+        };
+        let refused = |vm: &mut Self, out: &mut _| {
+            // The channel is opened when the migration has begun, which then has failed.
+            vm.announce_migration(MigrationStatus::Setup, out);
+            vm.announce_failed(out, |_, _| Ok(()))
+                .map(|()| vm.migration = Migration::Failed)
+        };
+        match (channel, by_state) {
+            (Channel::UnknownProtocol, _) if !self.release.migrate_checks_state_first() => {
+                return Ok(Answer::Refused(Refusal::UnknownProtocol));
+            }
+            (_, Some(refusal)) => return Ok(Answer::Refused(refusal)),
+            (Channel::UnknownProtocol | Channel::FailsAtOnce, None) => {
+                refused(self, out)?;
+                return Ok(self
+                    .channel_refusal(channel)
+                    .map_or(Answer::Done, Answer::Refused));
+            }
+            (Channel::Good, None) => {}
+        }
+        self.migration = Migration::Active;
+        self.announce_migration(MigrationStatus::Setup, out);
+        if self.capabilities & Self::CPR_REBOOT != 0 && self.release >= Release::V9_0 {
+            // migration_connect(): this mode stops the VM before anything is sent (9867d4ddd0, 9.0).
+            self.old_state = self.run;
+            self.vm_stop_force_state(RunState::FinishMigrate, out)?;
+        }
+        Ok(Answer::Done)
+    }
+
+    /// `migrate` with `resume`.
+    pub(crate) fn qmp_migrate_resume(&mut self, out: &mut impl FnMut(Output)) -> Answer {
+        if self.migration != Migration::PostcopyPaused {
+            return Answer::Refused(Refusal::NoPausedMigration);
+        }
+        if self.release >= MigrationStatus::PostcopyRecoverSetup.since() {
+            self.announce_migration(MigrationStatus::PostcopyRecoverSetup, out);
+        }
+        self.migration = Migration::PostcopyRecover;
+        Answer::Done
+    }
+
+    /// `qmp_migrate_cancel()`, `migrate_fd_cancel()`, migration/migration.c.
+    pub(crate) fn qmp_migrate_cancel(&mut self, out: &mut impl FnMut(Output)) -> Answer {
+        self.migration = match self.migration {
+            Migration::None
+            | Migration::Completed
+            | Migration::Failed
+            | Migration::Cancelled
+            | Migration::Cancelling
+            | Migration::CancellingStopped
+            | Migration::CancellingColo => return Answer::Done,
+            Migration::Postcopy | Migration::PostcopyPaused | Migration::PostcopyRecover
+                if self.release.refuses_cancel_in_postcopy() =>
+            {
+                return Answer::Refused(Refusal::CancelInPostcopy);
+            }
+            Migration::Active | Migration::ActivePostcopy if self.run == RunState::FinishMigrate => {
+                Migration::CancellingStopped
+            }
+            Migration::Active | Migration::ActivePostcopy => Migration::Cancelling,
+            Migration::PreSwitchover
+            | Migration::PreSwitchoverPostcopy
+            | Migration::Device
+            | Migration::DevicePostcopy
+            | Migration::Postcopy
+            | Migration::PostcopyPaused
+            | Migration::PostcopyRecover => Migration::CancellingStopped,
+            Migration::Colo | Migration::ColoFailover => Migration::CancellingColo,
+        };
+        self.announce_migration(MigrationStatus::Cancelling, out);
+        Answer::Done
+    }
+
+    /// `qmp_migrate_continue()`, migration/migration.c.
+    pub(crate) fn qmp_migrate_continue(&mut self, believed: MigrationStatus) -> Answer {
+        let actual = self.migration.status();
+        if believed != actual {
+            return Answer::Refused(Refusal::NotInExpectedState(actual));
+        }
+        if self.migration == Migration::PreSwitchover {
+            self.migration = Migration::Device;
+        } else if self.migration == Migration::PreSwitchoverPostcopy {
+            self.migration = Migration::DevicePostcopy;
+        }
+        Answer::Done
+    }
+
+    /// `qmp_migrate_start_postcopy()`, migration/migration.c.
+    pub(crate) fn qmp_migrate_start_postcopy(&mut self) -> Answer {
+        if !self.has_capability(Capability::PostcopyRam) {
+            return Answer::Refused(Refusal::PostcopyNotEnabled);
+        }
+        if self.migration == Migration::None {
+            return Answer::Refused(Refusal::PostcopyNotStarted);
+        }
+        if self.migration == Migration::Active {
+            self.migration = Migration::ActivePostcopy;
+        } else if self.migration == Migration::PreSwitchover {
+            self.migration = Migration::PreSwitchoverPostcopy;
+        }
+        Answer::Done
+    }
+
+    /// `qmp_migrate_pause()`, migration/migration.c.
+    pub(crate) fn qmp_migrate_pause(&mut self, out: &mut impl FnMut(Output)) -> Answer {
+        if self.migration != Migration::Postcopy {
+            return Answer::Refused(if self.release >= Release::V9_1 {
+                Refusal::PauseOnlyInPostcopyOrRecover
+            } else {
+                Refusal::PauseOnlyInPostcopy
+            });
+        }
+        self.migration = Migration::PostcopyPaused;
+        self.announce_migration(MigrationStatus::PostcopyPaused, out);
+        Answer::Done
+    }
+
+    /// The migration goes on as far as it can. `migration_thread()`, migration/migration.c.
+    pub(crate) fn migration_converges(&mut self, out: &mut impl FnMut(Output)) -> Result<Answer, Aborted> {
+        match self.migration {
+            Migration::Active if self.has_capability(Capability::BackgroundSnapshot) => {
+                self.announce_migration(MigrationStatus::Active, out);
+                self.background_snapshot(out)?;
+            }
+            Migration::Active => {
+                self.precopy(out);
+                self.stop_for_switchover(false, out)?;
+            }
+            Migration::ActivePostcopy => {
+                self.precopy(out);
+                self.stop_for_switchover(true, out)?;
+            }
+            Migration::Device => self.complete(true, out)?,
+            Migration::DevicePostcopy => self.begin_postcopy(true, out),
+            Migration::Postcopy => self.finish(out)?,
+            Migration::PostcopyRecover => {
+                self.announce_migration(MigrationStatus::PostcopyRecover, out);
+                self.announce_migration(MigrationStatus::PostcopyActive, out);
+                self.finish(out)?;
+            }
+            Migration::Colo => self.colo_checkpoint(out)?,
+            // It waits for migrate-continue, or for a new channel.
+            Migration::PreSwitchover | Migration::PreSwitchoverPostcopy | Migration::PostcopyPaused => {}
+            Migration::None
+            | Migration::Completed
+            | Migration::Failed
+            | Migration::Cancelled
+            | Migration::ColoFailover
+            | Migration::Cancelling
+            | Migration::CancellingStopped
+            | Migration::CancellingColo => return Ok(Answer::Impossible(Impossible::NoMigration)),
+        }
+        Ok(Answer::Done)
+    }
+
+    fn precopy(&self, out: &mut impl FnMut(Output)) {
+        self.announce_pass(1, out);
+        self.announce_migration(MigrationStatus::Active, out);
+    }
+
+    /// `migration_completion_precopy()`, `postcopy_start()`, migration/migration.c.
+    fn stop_for_switchover(&mut self, postcopy: bool, out: &mut impl FnMut(Output)) -> Ran {
+        if self.run != RunState::FinishMigrate {
+            if !self.release.suspended_is_live() {
+                // A suspended guest is woken first; WAKEUP follows from the main loop. (b4e9ddccd1, 9.0, ended this.)
+                self.wakeup(out)?;
+            }
+            self.old_state = self.run;
+            self.vm_stop_force_state(RunState::FinishMigrate, out)?;
+        }
+        if self.has_capability(Capability::PauseBeforeSwitchover) {
+            self.migration = if postcopy {
+                Migration::PreSwitchoverPostcopy
+            } else {
+                Migration::PreSwitchover
+            };
+            self.announce_migration(MigrationStatus::PreSwitchover, out);
+            return Ok(());
+        }
+        if postcopy {
+            self.begin_postcopy(false, out);
+            return Ok(());
+        }
+        self.complete(false, out)
+    }
+
+    fn announce_device(&self, paused_before: bool, out: &mut impl FnMut(Output)) {
+        if paused_before || self.release.migration_announces_device() {
+            self.announce_migration(MigrationStatus::Device, out);
+        }
+    }
+
+    fn complete(&mut self, paused_before: bool, out: &mut impl FnMut(Output)) -> Ran {
+        self.announce_device(paused_before, out);
+        self.announce_pass(2, out);
+        if self.has_capability(Capability::Colo) && self.release.primary_enters_colo() {
+            return self.enter_colo(out);
+        }
+        self.finish(out)
+    }
+
+    fn begin_postcopy(&mut self, paused_before: bool, out: &mut impl FnMut(Output)) {
+        if self.release.migration_announces_device() {
+            self.announce_device(paused_before, out);
+            self.announce_pass(2, out);
+        }
+        if self.release.migration_announces_postcopy_device() {
+            self.announce_migration(MigrationStatus::PostcopyDevice, out);
+        }
+        self.announce_migration(MigrationStatus::PostcopyActive, out);
+        self.migration = Migration::Postcopy;
+    }
+
+    /// `migration_iteration_finish()` of a migration that completed.
+    fn finish(&mut self, out: &mut impl FnMut(Output)) -> Ran {
+        self.announce_migration(MigrationStatus::Completed, out);
+        self.migration = Migration::Completed;
+        self.set(RunState::Postmigrate, out)
+    }
+
+    /// `bg_migration_thread()`, `bg_migration_vm_start_bh()`, migration/migration.c.
+    fn background_snapshot(&mut self, out: &mut impl FnMut(Output)) -> Ran {
+        if !self.release.suspended_is_live() {
+            self.wakeup(out)?;
+        }
+        self.old_state = self.run;
+        self.vm_stop_force_state(RunState::Paused, out)?;
+        if self.release.suspended_is_live() {
+            self.vm_resume(self.old_state, out)?;
+        } else {
+            self.vm_start(out)?;
+        }
+        self.announce_migration(MigrationStatus::Completed, out);
+        self.migration = Migration::Completed;
+        Ok(())
+    }
+
+    /// The other end breaks.
+    pub(crate) fn migration_fails(&mut self, out: &mut impl FnMut(Output)) -> Result<Answer, Aborted> {
+        match self.migration {
+            Migration::Active | Migration::ActivePostcopy if self.run != RunState::FinishMigrate => {
+                self.migration = Migration::Failed;
+                self.announce_failed(out, |_, _| Ok(()))?;
+            }
+            Migration::Active
+            | Migration::ActivePostcopy
+            | Migration::PreSwitchover
+            | Migration::PreSwitchoverPostcopy
+            | Migration::Device
+            | Migration::DevicePostcopy => {
+                self.migration = Migration::Failed;
+                self.announce_failed(out, Self::back_from_switchover)?;
+            }
+            Migration::Postcopy | Migration::PostcopyRecover => {
+                self.migration = Migration::PostcopyPaused;
+                self.announce_migration(MigrationStatus::PostcopyPaused, out);
+            }
+            Migration::Colo => self.colo_link_breaks(crate::ColoMode::Primary, out),
+            Migration::None
+            | Migration::Completed
+            | Migration::Failed
+            | Migration::Cancelled
+            | Migration::PostcopyPaused
+            | Migration::ColoFailover
+            | Migration::Cancelling
+            | Migration::CancellingStopped
+            | Migration::CancellingColo => return Ok(Answer::Impossible(Impossible::NoMigration)),
+        }
+        Ok(Answer::Done)
+    }
+
+    /// MIGRATION `failed`, and since 11.0 `failing` before the VM restarts.
+    fn announce_failed<O: FnMut(Output)>(
+        &mut self,
+        out: &mut O,
+        restart: impl FnOnce(&mut Self, &mut O) -> Ran,
+    ) -> Ran {
+        if self.release.migration_announces_failing() {
+            self.announce_migration(MigrationStatus::Failing, out);
+            restart(self, out)?;
+            self.announce_migration(MigrationStatus::Failed, out);
+        } else {
+            self.announce_migration(MigrationStatus::Failed, out);
+            restart(self, out)?;
+        }
+        Ok(())
+    }
+
+    /// What a cancel or failover leaves to the migration's threads.
+    pub(crate) fn migration_settles(&mut self, out: &mut impl FnMut(Output)) -> Result<Answer, Aborted> {
+        match self.migration {
+            Migration::Cancelling => {}
+            Migration::CancellingStopped => self.back_from_switchover(out)?,
+            Migration::ColoFailover => {
+                self.colo_failover_ends(out)?;
+                return Ok(Answer::Done);
+            }
+            Migration::None
+            | Migration::Completed
+            | Migration::Failed
+            | Migration::Cancelled
+            | Migration::Active
+            | Migration::ActivePostcopy
+            | Migration::PreSwitchover
+            | Migration::PreSwitchoverPostcopy
+            | Migration::Device
+            | Migration::DevicePostcopy
+            | Migration::Postcopy
+            | Migration::PostcopyPaused
+            | Migration::PostcopyRecover
+            | Migration::Colo
+            | Migration::CancellingColo => return Ok(Answer::Impossible(Impossible::NoMigration)),
+        }
+        self.migration = Migration::Cancelled;
+        self.announce_migration(MigrationStatus::Cancelled, out);
+        Ok(Answer::Done)
+    }
+
+    /// `migration_iteration_finish()`, migration/migration.c, of a migration that did not complete.
+    fn back_from_switchover(&mut self, out: &mut impl FnMut(Output)) -> Ran {
+        let was_live = if self.release.failed_migration_restores_state() {
+            self.state_is_live(self.old_state)
+        } else {
+            self.old_state == RunState::Running
+        };
+        if was_live {
+            if self.run == RunState::Shutdown && self.release.failed_migration_leaves_shutdown() {
+                return Ok(());
+            }
+            self.vm_start(out)
+        } else if self.run == RunState::FinishMigrate {
+            let to = if self.release.failed_migration_restores_state() {
+                self.old_state
+            } else {
+                RunState::Postmigrate
+            };
+            self.set(to, out)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// `migration_shutdown()`, migration/migration.c: QEMU exits in the middle of it.
+    pub(crate) fn cancel_migration_at_exit(&mut self, out: &mut impl FnMut(Output)) {
+        if self.migration.in_flight() {
+            let _ = self.qmp_migrate_cancel(out);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What a scenario says, as data.
+//!
+//! Two scenarios are equal when they say the same at the same lines; [`File::forget_positions`] leaves what they say.
+
+use core::num::NonZeroU16;
+
+use runstate::RunState;
+use runstate_qmp::Value;
+
+use super::{Nanoseconds, ReleaseRange};
+
+/// A file of scenarios.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct File {
+    /// How messages name the file, usually its path.
+    pub name: String,
+    /// The scenarios, in order. At least one in a file that was parsed.
+    pub scenarios: Vec<Scenario>,
+}
+
+/// One scenario: a launch of QEMU, and what happens then.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scenario {
+    /// Its name, where it has one of its own: see [`File::title`].
+    pub name: Option<String>,
+    /// Where its first statement is, from 1. 0 where it was not read from text.
+    pub line: usize,
+    /// What stands above the line that begins it.
+    pub above: Vec<Note>,
+    /// What stands between that line and the launch: what the scenario is about.
+    pub notes: Vec<Note>,
+    /// The releases for which its expectations hold.
+    pub releases: ReleaseRange,
+    /// The line of `release`, if there is one in the text.
+    pub releases_line: Option<usize>,
+    /// QEMU's arguments.
+    pub launch: Vec<String>,
+    /// The line of `qemu`, if there is one in the text.
+    pub launch_line: Option<usize>,
+    /// What the options do not say about the machine.
+    pub with: Vec<With>,
+    /// What happens, and what is expected.
+    pub steps: Vec<Step>,
+    /// What stands below the last step.
+    pub below: Vec<Note>,
+}
+
+/// What is kept of a text that is not a statement.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Note {
+    /// A blank line.
+    Blank,
+    /// A comment, without its `# `. One line.
+    Comment(String),
+}
+
+/// Something about the machine that QEMU's options do not say.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum With {
+    /// `disk`: one that can hold snapshots.
+    Disk,
+    /// `io-errors`: whether a retried request is served.
+    IoErrors(IoErrors),
+    /// `vcpus`: how many there are. Without it as many as a group needs, each action on its own.
+    Vcpus(NonZeroU16),
+    /// `snapshot`: the disk holds it at launch.
+    Snapshot {
+        /// Its name.
+        tag: String,
+        /// The run state of the VM when it was saved.
+        status: RunState,
+    },
+    /// `cpus not-resettable`: as those of confidential guests.
+    CpusNotResettable,
+    /// `wakeup off`: a machine that cannot be woken.
+    WakeupOff,
+    /// `nmi off`: a machine without NMI.
+    NmiOff,
+}
+
+/// How block requests fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IoErrors {
+    /// A retried request is served.
+    Once,
+    /// A retried request fails again.
+    Always,
+}
+
+/// One thing that happens or is expected.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Its line, from 1. 0 where it was not read from text.
+    pub line: usize,
+    /// What stands above it.
+    pub notes: Vec<Note>,
+    /// No pass of the main loop follows: ` &`. Only what happens can be held, not what is expected, nor the clock.
+    pub hold: bool,
+    /// What.
+    pub action: Action,
+}
+
+/// What a step is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// `->`: the host sends a message.
+    Send(Value),
+    /// `<-`: QEMU is expected to send a message.
+    Expect(Value),
+    /// `guest`: the guest does something.
+    Guest {
+        /// What, with whatever of `data` the machine has to know.
+        action: runstate::Guest,
+        /// The JSON behind it: a GuestPanicInformation, the data of BLOCK_IO_ERROR or MEMORY_FAILURE. It has been checked.
+        data: Option<Value>,
+    },
+    /// `host`: something happens outside the monitor.
+    Host {
+        /// What. Never [`runstate::Host::MigrationSettles`], which needs no cause.
+        action: runstate::Host,
+        /// The signal of [`runstate::Host::Signal`], where it is named.
+        signal: Option<Signal>,
+    },
+    /// `wait`: the clock advances.
+    Wait(Nanoseconds),
+    /// `exit`: QEMU is expected to have ended.
+    Exit(Exit),
+}
+
+/// A signal that asks QEMU to end. They do the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// SIGTERM, which is meant where none is named.
+    Term,
+    /// SIGINT
+    Int,
+    /// SIGHUP
+    Hup,
+}
+
+/// How QEMU has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// With this status.
+    Status(u8),
+    /// By `abort()`.
+    Abort,
+}
+
+impl File {
+    /// The scenario's own name, or the file's without folders and ending.
+    #[must_use]
+    pub fn title<'a>(&'a self, scenario: &'a Scenario) -> &'a str {
+        scenario.name.as_deref().unwrap_or_else(|| {
+            let base = self.name.rsplit(['/', '\\']).next().unwrap_or_default();
+            match base.split_once('.') {
+                Some((stem, _)) if !stem.is_empty() => stem,
+                Some(_) | None => base,
+            }
+        })
+    }
+
+    /// Leaves what the file says and forgets on which lines.
+    pub fn forget_positions(&mut self) {
+        for scenario in &mut self.scenarios {
+            scenario.line = 0;
+            scenario.releases_line = None;
+            scenario.launch_line = None;
+            for step in &mut scenario.steps {
+                step.line = 0;
+            }
+        }
+    }
+}
+
+impl Scenario {
+    /// Whether it expects nothing: it is run to see what QEMU would say.
+    #[must_use]
+    pub fn is_script(&self) -> bool {
+        !self.steps.iter().any(|step| step.action.is_expectation())
+    }
+}
+
+impl Step {
+    /// A step that is not held, with nothing above it, from nowhere.
+    #[must_use]
+    pub const fn new(action: Action) -> Self {
+        Self {
+            line: 0,
+            notes: Vec::new(),
+            hold: false,
+            action,
+        }
+    }
+}
+
+impl From<Action> for Step {
+    fn from(action: Action) -> Self {
+        Self::new(action)
+    }
+}
+
+impl Action {
+    /// What the guest does, with the data that says so: what a scenario with this action parses to.
+    #[must_use]
+    pub fn guest(action: runstate::Guest) -> Self {
+        Self::Guest {
+            action,
+            data: super::payload::data_of(action),
+        }
+    }
+
+    /// What happens on the host.
+    #[must_use]
+    pub const fn host(action: runstate::Host) -> Self {
+        Self::Host { action, signal: None }
+    }
+
+    /// Whether it says what QEMU does, and not what is done to it.
+    #[must_use]
+    pub const fn is_expectation(&self) -> bool {
+        match self {
+            Self::Expect(_) | Self::Exit(_) => true,
+            Self::Send(_) | Self::Guest { .. } | Self::Host { .. } | Self::Wait(_) => false,
+        }
+    }
+
+    /// Whether a pass of the main loop can be held back after it.
+    #[must_use]
+    pub const fn can_be_held(&self) -> bool {
+        match self {
+            Self::Send(_) | Self::Guest { .. } | Self::Host { .. } => true,
+            Self::Expect(_) | Self::Wait(_) | Self::Exit(_) => false,
+        }
+    }
+}
+
+impl Signal {
+    /// Every signal, the default first.
+    pub const ALL: &'static [Self] = &[Self::Term, Self::Int, Self::Hup];
+
+    /// POSIX's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Term => "SIGTERM",
+            Self::Int => "SIGINT",
+            Self::Hup => "SIGHUP",
+        }
+    }
+}

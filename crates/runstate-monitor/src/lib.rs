@@ -2,8 +2,11 @@
 //!
 //! - [`options`]: QEMU's command line.
 //! - [`scenario`]: transcripts in the notation of QEMU's documentation.
+//! - [`devices`] and [`qtest`]: the guest's side, reached through ports and memory.
 
 #![forbid(unsafe_code)]
 
+pub mod devices;
 pub mod options;
+pub mod qtest;
 pub mod scenario;

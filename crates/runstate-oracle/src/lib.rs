@@ -1,3 +1,1 @@
 //! What the run-state machine implies.
-
-pub mod log;

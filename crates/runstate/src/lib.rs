@@ -6,7 +6,6 @@
 
 pub mod graph;
 mod input;
-mod key;
 mod launch;
 mod output;
 mod payload;
@@ -19,7 +18,6 @@ mod vocab;
 
 pub use graph::{Graph, States};
 pub use input::{Capability, Channel, Command, Guest, Host, Input, Load, SetAction, Stream};
-pub use key::Detail;
 pub use launch::{Actions, IncomingOption, Launch, Machine, Thread};
 pub use output::{Answer, Event, ExitStatus, Impossible, Output, Refusal};
 pub use payload::{

@@ -5,3 +5,5 @@
 )]
 
 mod options;
+mod qtest;
+mod transcript;

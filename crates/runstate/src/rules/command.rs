@@ -48,9 +48,7 @@ impl Vm {
             Command::MigrateStartPostcopy => return Ok(self.qmp_migrate_start_postcopy()),
             Command::MigratePause => return Ok(self.qmp_migrate_pause(out)),
             Command::MigrateRecover => return Ok(Answer::Refused(Refusal::RecoverOnlyWhenPaused)),
-            Command::MigrateSetCapability(capability, on) => {
-                return Ok(self.qmp_migrate_set_capability(capability, on));
-            }
+            Command::MigrateSetCapability(capability, on) => self.set_capability(capability as u8, on),
             Command::MigrateSetCprReboot(on) => self.set_capability(Self::CPR_REBOOT, on),
             Command::MigrateIncoming {
                 channel,
@@ -136,6 +134,14 @@ impl Vm {
             Answer::Refused(Refusal::NoNmi)
         } else {
             Answer::Refused(Refusal::NmiUnsupported)
+        }
+    }
+
+    const fn set_capability(&mut self, bit: u8, on: bool) {
+        if on {
+            self.capabilities |= bit;
+        } else {
+            self.capabilities &= !bit;
         }
     }
 

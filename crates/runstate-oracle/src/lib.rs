@@ -1,1 +1,3 @@
 //! What the run-state machine implies.
+
+pub mod log;

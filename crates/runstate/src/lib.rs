@@ -6,6 +6,7 @@
 
 pub mod graph;
 mod input;
+mod key;
 mod launch;
 mod output;
 mod payload;
@@ -18,6 +19,7 @@ mod vocab;
 
 pub use graph::{Graph, States};
 pub use input::{Capability, Channel, Command, Guest, Host, Input, Load, SetAction, Stream};
+pub use key::Detail;
 pub use launch::{Actions, IncomingOption, Launch, Machine, Thread};
 pub use output::{Answer, Event, ExitStatus, Impossible, Output, Refusal};
 pub use payload::{

@@ -1,8 +1,8 @@
 //! What a VM does that can be seen from outside.
 
 use crate::{
-    BlockErrorAction, ColoExitReason, ColoMode, GuestPanicAction, JobStatus, MemoryFailure, MigrationStatus,
-    RunState, ShutdownCause, WatchdogAction,
+    BlockErrorAction, Capability, ColoExitReason, ColoMode, GuestPanicAction, JobStatus, MemoryFailure,
+    MigrationStatus, RunState, ShutdownCause, WatchdogAction,
 };
 
 /// One thing the VM did.
@@ -149,6 +149,8 @@ pub enum Refusal {
     UnknownProtocol,
     /// The same before 8.2.
     InvalidProtocol,
+    /// `migrate-set-capabilities`: `background-snapshot` beside what cannot be beside it. `{}` is the latter.
+    BackgroundSnapshotConflict(Capability),
     /// The channel could not be opened. `{}` is the reason.
     ChannelFailed,
     /// `migrate` with `resume` and nothing to resume.
@@ -219,6 +221,7 @@ impl Refusal {
             Self::MigrationInProgress => "There's a migration process in progress",
             Self::UnknownProtocol => "unknown migration protocol: {}",
             Self::InvalidProtocol => "Parameter 'uri' expects a valid migration protocol",
+            Self::BackgroundSnapshotConflict(_) => "Background-snapshot is not compatible with {}",
             Self::ChannelFailed => "{}",
             Self::NotInExpectedState(_) => "Migration not in expected state: {}",
             Self::NoPausedMigration => "Cannot resume if there is no paused migration",

@@ -84,6 +84,10 @@ impl Flags {
     const REQUESTS: u16 =
         Self::DEBUG_REQUESTED | Self::SUSPEND_REQUESTED | Self::WAKEUP_REQUESTED | Self::POWERDOWN_REQUESTED;
 
+    pub(crate) const fn bits(self) -> u16 {
+        self.0
+    }
+
     pub(crate) const fn has(self, flag: u16) -> bool {
         self.0 & flag != 0
     }
@@ -216,6 +220,14 @@ impl Vm {
     #[must_use]
     pub const fn actions(&self) -> Actions {
         self.actions
+    }
+
+    /// The same VM under other actions, as if they had been there all along.
+    #[must_use]
+    #[inline]
+    pub const fn with_actions(mut self, actions: Actions) -> Self {
+        self.actions = actions;
+        self
     }
 
     /// How far the process is.

@@ -48,7 +48,9 @@ impl Vm {
             Command::MigrateStartPostcopy => return Ok(self.qmp_migrate_start_postcopy()),
             Command::MigratePause => return Ok(self.qmp_migrate_pause(out)),
             Command::MigrateRecover => return Ok(Answer::Refused(Refusal::RecoverOnlyWhenPaused)),
-            Command::MigrateSetCapability(capability, on) => self.set_capability(capability as u8, on),
+            Command::MigrateSetCapability(capability, on) => {
+                return Ok(self.qmp_migrate_set_capability(capability, on));
+            }
             Command::MigrateSetCprReboot(on) => self.set_capability(Self::CPR_REBOOT, on),
             Command::MigrateIncoming {
                 channel,
@@ -134,14 +136,6 @@ impl Vm {
             Answer::Refused(Refusal::NoNmi)
         } else {
             Answer::Refused(Refusal::NmiUnsupported)
-        }
-    }
-
-    const fn set_capability(&mut self, bit: u8, on: bool) {
-        if on {
-            self.capabilities |= bit;
-        } else {
-            self.capabilities &= !bit;
         }
     }
 

@@ -74,6 +74,37 @@ impl Vm {
         self.capabilities & capability as u8 != 0
     }
 
+    /// `qmp_migrate_set_capabilities()`, `migrate_caps_check()`, migration/options.c (migration/migration.c before 8.1).
+    pub(crate) fn qmp_migrate_set_capability(&mut self, capability: Capability, on: bool) -> Answer {
+        if self.migration.in_flight() {
+            return Answer::Refused(Refusal::MigrationInProgress);
+        }
+        let before = self.capabilities;
+        self.set_capability(capability as u8, on);
+        if self.has_capability(Capability::BackgroundSnapshot) {
+            // check_caps_background_snapshot, in its order.
+            for conflict in [
+                Capability::PostcopyRam,
+                Capability::PauseBeforeSwitchover,
+                Capability::Colo,
+            ] {
+                if self.has_capability(conflict) {
+                    self.capabilities = before;
+                    return Answer::Refused(Refusal::BackgroundSnapshotConflict(conflict));
+                }
+            }
+        }
+        Answer::Done
+    }
+
+    pub(crate) const fn set_capability(&mut self, bit: u8, on: bool) {
+        if on {
+            self.capabilities |= bit;
+        } else {
+            self.capabilities &= !bit;
+        }
+    }
+
     /// MIGRATION, where the capability `events` is on.
     pub(crate) fn announce_migration(&self, status: MigrationStatus, out: &mut impl FnMut(Output)) {
         if self.has_capability(Capability::Events) {

@@ -1,0 +1,140 @@
+//! A VM as a number, for those who keep many: an explorer, a log checker.
+
+use crate::{
+    RunState, ShutdownCause, Vm,
+    rules::{incoming::Incoming, migration::Migration},
+    vm::{Flags, Life},
+};
+
+/// Which differences a [`Vm::key`] keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// All that decides any later output.
+    Full,
+    /// All that decides the run state and the exit status, but not what is only told: the reason of a pending RESET or
+    /// SHUTDOWN, a pending WAKEUP or POWERDOWN, how the last migration ended, whether there was an incoming one.
+    RunState,
+}
+
+/// Fields, packed from the lowest bit up.
+struct Packed {
+    bits: u64,
+    used: u32,
+}
+
+impl Packed {
+    const fn with(self, value: u64, width: u32) -> Self {
+        debug_assert!(value >> width == 0, "the field is wide enough");
+        Self {
+            bits: self.bits | value << self.used,
+            used: self.used + width,
+        }
+    }
+}
+
+impl Vm {
+    /// How many bits of a [`key`](Self::key) are used, from the lowest up.
+    pub const KEY_BITS: u32 = 55;
+
+    /// A number that two VMs of the same release, thread and machine share just if, under equal actions, they behave alike
+    /// from now on, whatever happens.
+    ///
+    /// Values that nobody reads before they are written again are left out, so that VMs which differ only in them are one.
+    /// The actions are not in it.
+    #[must_use]
+    #[inline]
+    pub const fn key(&self, detail: Detail) -> u64 {
+        let full = matches!(detail, Detail::Full);
+        let packed = Packed { bits: 0, used: 0 }
+            .with(self.run as u64, 4)
+            .with(self.life as u64, 2)
+            .with(self.flags_key(full), 8)
+            .with(self.shutdown_key(full), 4)
+            .with(self.reset_key(full), 4)
+            .with(
+                match self.vmstop {
+                    None => 0,
+                    Some(state) => 1 + state as u64,
+                },
+                5,
+            )
+            .with(self.exit_code as u64, 8)
+            .with(self.migration_key(full), 5)
+            .with(self.old_state_key(), 4)
+            .with(self.capabilities as u64, 6)
+            .with(self.incoming_key(full), 3)
+            .with(self.job as u64, 2);
+        debug_assert!(packed.used == Self::KEY_BITS, "the fields add up");
+        packed.bits
+    }
+
+    const fn flags_key(&self, full: bool) -> u64 {
+        let mut kept = Flags::WAS_SUSPENDED | Flags::DEBUG_REQUESTED | Flags::SUSPEND_REQUESTED;
+        if full {
+            kept |= Flags::WAKEUP_REQUESTED | Flags::POWERDOWN_REQUESTED;
+        }
+        // Read when the machine becomes ready and when an incoming migration ends.
+        if matches!(self.life, Life::Preconfig) || self.awaits_incoming() {
+            kept |= Flags::AUTOSTART;
+        }
+        let low = self.flags.bits() & kept;
+        debug_assert!(low < 1 << 6, "the request flags come first");
+        low as u64
+            | (self.flags.has(Flags::DUMPING) as u64) << 6
+            | (self.flags.has(Flags::DUMP_RESUMES) as u64) << 7
+    }
+
+    const fn shutdown_key(&self, full: bool) -> u64 {
+        match self.shutdown {
+            None => 0,
+            Some(cause) if full => 1 + cause as u64,
+            // Only this one can have a say in the exit status.
+            Some(ShutdownCause::GuestPanic) => 2,
+            Some(_) => 1,
+        }
+    }
+
+    const fn reset_key(&self, full: bool) -> u64 {
+        match self.reset {
+            None => 0,
+            Some(cause) if full => 1 + cause as u64,
+            Some(_) => 1,
+        }
+    }
+
+    const fn migration_key(&self, full: bool) -> u64 {
+        if full || self.migration.in_flight() {
+            self.migration as u64
+        } else {
+            Migration::None as u64
+        }
+    }
+
+    /// Read only by the return from a switchover, and written at each stop for one.
+    const fn old_state_key(&self) -> u64 {
+        let before_the_stop = matches!(
+            self.migration,
+            Migration::Active | Migration::ActivePostcopy | Migration::Cancelling
+        ) && !matches!(self.run, RunState::FinishMigrate);
+        if self.migration.in_flight() && !before_the_stop {
+            self.old_state as u64
+        } else {
+            0
+        }
+    }
+
+    const fn incoming_key(&self, full: bool) -> u64 {
+        if full || self.awaits_incoming() || matches!(self.incoming, Incoming::Colo) {
+            self.incoming as u64
+        } else {
+            Incoming::None as u64
+        }
+    }
+
+    const fn awaits_incoming(&self) -> bool {
+        matches!(
+            self.incoming,
+            Incoming::Deferred | Incoming::Started | Incoming::StartedAndStays
+        )
+    }
+}

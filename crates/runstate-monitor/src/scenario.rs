@@ -3,16 +3,17 @@
 
 mod ast;
 mod duration;
-#[allow(dead_code, reason = "for the parser that comes next")]
 mod error;
-#[allow(dead_code, reason = "for the parser that comes next")]
+mod json;
+mod locate;
+mod names;
+mod parse;
 mod payload;
+mod print;
 mod range;
-#[allow(dead_code, reason = "for the parser that comes next")]
 mod shape;
-#[allow(dead_code, reason = "for the parser that comes next")]
+mod statement;
 mod suggest;
-#[allow(dead_code, reason = "for the parser that comes next")]
 mod words;
 
 pub use ast::{Action, Exit, File, IoErrors, Note, Scenario, Signal, Step, With};

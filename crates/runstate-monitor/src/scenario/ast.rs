@@ -151,13 +151,7 @@ impl File {
     /// The scenario's own name, or the file's without folders and ending.
     #[must_use]
     pub fn title<'a>(&'a self, scenario: &'a Scenario) -> &'a str {
-        scenario.name.as_deref().unwrap_or_else(|| {
-            let base = self.name.rsplit(['/', '\\']).next().unwrap_or_default();
-            match base.split_once('.') {
-                Some((stem, _)) if !stem.is_empty() => stem,
-                Some(_) | None => base,
-            }
-        })
+        scenario.name.as_deref().unwrap_or_else(|| stem(&self.name))
     }
 
     /// Leaves what the file says and forgets on which lines.
@@ -173,7 +167,21 @@ impl File {
     }
 }
 
+/// The name of a file without folders and ending.
+pub(super) fn stem(name: &str) -> &str {
+    let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    match base.split_once('.') {
+        Some((stem, _)) if !stem.is_empty() => stem,
+        Some(_) | None => base,
+    }
+}
+
 impl Scenario {
+    /// Whether there is a line about the launch or the machine.
+    pub(super) const fn has_launch(&self) -> bool {
+        self.releases_line.is_some() || self.launch_line.is_some() || !self.with.is_empty()
+    }
+
     /// Whether it expects nothing: it is run to see what QEMU would say.
     #[must_use]
     pub fn is_script(&self) -> bool {
@@ -190,6 +198,49 @@ impl Step {
             notes: Vec::new(),
             hold: false,
             action,
+        }
+    }
+}
+
+impl Note {
+    /// A comment of one or more lines.
+    #[must_use]
+    pub fn lines(text: &str) -> Vec<Self> {
+        let line = |line: &str| Self::Comment(line.trim_end_matches([' ', '\t', '\r']).to_owned());
+        text.split('\n').map(line).collect()
+    }
+
+    /// The comment with what stands behind its `#`.
+    pub(super) fn comment(text: &str) -> Self {
+        let text = text.trim_end_matches([' ', '\t', '\r']);
+        Self::Comment(text.strip_prefix(' ').unwrap_or(text).to_owned())
+    }
+}
+
+impl With {
+    /// The first words.
+    pub(super) const THINGS: &'static [&'static str] =
+        &["disk", "io-errors", "vcpus", "snapshot", "cpus", "wakeup", "nmi"];
+
+    /// The first word.
+    #[must_use]
+    pub const fn thing(&self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::IoErrors(_) => "io-errors",
+            Self::Vcpus(_) => "vcpus",
+            Self::Snapshot { .. } => "snapshot",
+            Self::CpusNotResettable => "cpus",
+            Self::WakeupOff => "wakeup",
+            Self::NmiOff => "nmi",
+        }
+    }
+
+    /// Whether both cannot be said of one machine.
+    pub(super) fn excludes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Snapshot { tag, .. }, Self::Snapshot { tag: other, .. }) => tag == other,
+            (one, other) => one.thing() == other.thing(),
         }
     }
 }
@@ -231,6 +282,17 @@ impl Action {
         match self {
             Self::Send(_) | Self::Guest { .. } | Self::Host { .. } => true,
             Self::Expect(_) | Self::Wait(_) | Self::Exit(_) => false,
+        }
+    }
+}
+
+impl IoErrors {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Once => "once",
+            Self::Always => "always",
         }
     }
 }

@@ -7,7 +7,10 @@ use core::ops::Range;
 ///
 /// It prints as a message that begins with the place, the line in question with carets under what is meant, and a hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Details>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Details {
     file: String,
     line: usize,
     column: usize,
@@ -57,7 +60,7 @@ impl Error {
         let line_end = start + text[start..].find('\n').unwrap_or(text.len() - start);
         let end = char_boundary(text, fault.span.end.clamp(start, line_end));
         let before = text[line_start..start].chars().count();
-        Self {
+        Self(Box::new(Details {
             file: file.to_owned(),
             line: text[..line_start].matches('\n').count() + 1,
             column: before + 1,
@@ -68,7 +71,7 @@ impl Error {
                 before,
                 text[start..end].chars().count(),
             ),
-        }
+        }))
     }
 
     /// The error of a file that is not UTF-8 from byte `valid` on.
@@ -84,7 +87,7 @@ impl Error {
         // What is shown is short, so what is converted may be.
         let shown = &bytes[line_start..line_end.min(valid + Excerpt::WIDTH)];
         let before = String::from_utf8_lossy(&bytes[line_start..valid]).chars().count();
-        Self {
+        Self(Box::new(Details {
             file: file.to_owned(),
             line: bytes[..valid].iter().filter(|byte| **byte == b'\n').count() + 1,
             column: before + 1,
@@ -94,50 +97,50 @@ impl Error {
             ),
             hint: Some("a scenario is text; is this the right file?".to_owned()),
             excerpt: Excerpt::new(&String::from_utf8_lossy(shown), before, 1),
-        }
+        }))
     }
 
     /// How the file was called.
     #[must_use]
     pub fn file(&self) -> &str {
-        &self.file
+        &self.0.file
     }
 
     /// The line, from 1.
     #[must_use]
-    pub const fn line(&self) -> usize {
-        self.line
+    pub fn line(&self) -> usize {
+        self.0.line
     }
 
     /// The column, from 1, in characters.
     #[must_use]
-    pub const fn column(&self) -> usize {
-        self.column
+    pub fn column(&self) -> usize {
+        self.0.column
     }
 
     /// What is wrong.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// What would be right, where that can be said.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.0.hint.as_deref()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
+        let Details {
             file,
             line,
             column,
             message,
             hint,
             excerpt,
-        } = self;
+        } = &*self.0;
         let margin = line.to_string().len();
         writeln!(f, "{file}:{line}:{column}: {message}")?;
         writeln!(f, "{:margin$} |", "")?;

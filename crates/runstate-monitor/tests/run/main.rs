@@ -7,3 +7,4 @@
 mod options;
 mod qtest;
 mod transcript;
+mod scenario;

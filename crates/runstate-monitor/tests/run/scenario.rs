@@ -1,0 +1,3 @@
+//! The scenario format.
+
+mod corpus;

@@ -195,7 +195,7 @@ impl Excerpt {
 }
 
 /// One column on a terminal, and nothing that commands it.
-fn printable(char: char) -> char {
+pub(super) fn printable(char: char) -> char {
     match char {
         '\t' => ' ',
         char if char.is_control() => char::REPLACEMENT_CHARACTER,

@@ -4,7 +4,7 @@ use runstate::{Guest, Host, Release};
 use runstate_qmp::Value;
 
 use super::shape::{Misshapen, Shaped};
-use super::{DurationError, Nanoseconds, RangeError, Signal, payload, suggest};
+use super::{DurationError, Nanoseconds, RangeError, Signal, error, payload, suggest};
 
 /// What is wrong, and a hint.
 pub(super) type Wrong = (String, String);
@@ -162,12 +162,13 @@ pub(super) fn duration_in(text: &str) -> Result<Nanoseconds, Wrong> {
         .map_err(|error: DurationError| (error.to_string(), "write `250ms`, `1s` or `2.5s`".to_owned()))
 }
 
-/// What a message quotes is short.
+/// What a message quotes is short, and printable.
 pub(super) fn shortened(text: &str) -> String {
     const MOST: usize = 40;
 
-    match text.char_indices().nth(MOST) {
-        None => text.escape_debug().to_string(),
-        Some((end, _)) => format!("{}…", text[..end].escape_debug()),
+    let mut short: String = text.chars().take(MOST).map(error::printable).collect();
+    if text.chars().nth(MOST).is_some() {
+        short.push('…');
     }
+    short
 }

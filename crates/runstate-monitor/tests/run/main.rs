@@ -6,5 +6,5 @@
 
 mod options;
 mod qtest;
-mod transcript;
 mod scenario;
+mod transcript;

@@ -13,6 +13,8 @@ extern crate alloc;
 
 pub mod arguments;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod glib;
 mod lexer;
 pub mod object;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::print::{self, Timestamp};
 use crate::streamer::{Message, Streamer};
-use crate::{Error, ErrorClass, Layout, Object, Value};
+use crate::{Error, ErrorClass, Object, Value};
 
 mod capabilities;
 mod command;
@@ -242,17 +242,31 @@ impl Session {
     /// The next request. What needs no VM is answered on the way.
     ///
     /// `commands` says which commands there are; `qmp_capabilities` needs not be among them.
+    ///
+    /// As long as no in-band request is unanswered, messages are taken in the order they came. Otherwise the session
+    /// reads on, if out-of-band execution has been negotiated: up to 8 in-band messages wait, and a request to be
+    /// executed out of band overtakes them.
     #[must_use]
     pub fn poll(&mut self, commands: &impl Commands) -> Option<Request> {
         loop {
-            if let Some(request) = self.read_input(commands) {
-                return Some(request);
-            }
-            if self.in_band.is_some() {
-                return None;
-            }
-            match self.queue.pop_front()? {
-                Err(fault) => self.respond(None, Err(Error::generic(fault.words))),
+            let message = if self.in_band.is_none() {
+                self.queue.pop_front()
+            } else {
+                None
+            };
+            let message = match message {
+                Some(message) => message,
+                None => match self.read_message()? {
+                    // What is to be executed out of band does not wait for its turn.
+                    Ok(message) if command::is_oob(&message) => Ok(message),
+                    message => {
+                        self.queue.push_back(message);
+                        continue;
+                    }
+                },
+            };
+            match message {
+                Err(fault) => self.respond(None, Err(&Error::generic(fault.words))),
                 Ok(message) => {
                     if let Some(request) = self.dispatch(message, commands) {
                         return Some(request);
@@ -265,7 +279,7 @@ impl Session {
     /// Answers a request. A command without a result returns [`Value::empty`].
     pub fn reply(&mut self, ticket: Ticket, answer: Result<Value, Error>) {
         if self.complete(&ticket) {
-            self.respond(ticket.id, answer);
+            self.respond(ticket.id.as_ref(), answer.as_ref());
         }
     }
 
@@ -330,28 +344,20 @@ impl Session {
         }
     }
 
-    /// Looks at the input as long as QEMU would read it: up to a request to be executed out of band.
-    fn read_input(&mut self, commands: &impl Commands) -> Option<Request> {
-        while !self.is_suspended() {
-            let mut rest = &self.input[self.read..];
-            let message = self.streamer.next(&mut rest);
-            self.read = self.input.len() - rest.len();
-            let Some(message) = message else {
-                self.input.clear();
-                self.input.shrink_to(READ_AHEAD);
-                self.read = 0;
-                return None;
-            };
-            match message {
-                Ok(message) if command::is_oob(&message) => {
-                    if let Some(request) = self.dispatch(message, commands) {
-                        return Some(request);
-                    }
-                }
-                Ok(_) | Err(_) => self.queue.push_back(message),
-            }
+    /// The next message of the input, if QEMU would read now and the message is complete.
+    fn read_message(&mut self) -> Option<Message> {
+        if self.is_suspended() {
+            return None;
         }
-        None
+        let mut rest = &self.input[self.read..];
+        let message = self.streamer.next(&mut rest);
+        self.read = self.input.len() - rest.len();
+        if self.read == self.input.len() {
+            self.input.clear();
+            self.input.shrink_to(READ_AHEAD);
+            self.read = 0;
+        }
+        message
     }
 
     /// `qmp_dispatch()`, qapi/qmp-dispatch.c, up to the command's handler.
@@ -360,7 +366,7 @@ impl Session {
             Ok(command) => command,
             Err(problem) => {
                 let (id, error) = *problem;
-                self.respond(id, Err(error));
+                self.respond(id.as_ref(), Err(&error));
                 return None;
             }
         };
@@ -384,7 +390,7 @@ impl Session {
             ),
             Lookup::NotFound => Error::command_not_found(&command.name),
         };
-        self.respond(command.id, Err(error));
+        self.respond(command.id.as_ref(), Err(&error));
         None
     }
 
@@ -403,7 +409,7 @@ impl Session {
                 self.mode = Mode::Command;
                 Value::empty()
             });
-            self.respond(id, answer);
+            self.respond(id.as_ref(), answer.as_ref());
             return None;
         }
         self.requests += 1;
@@ -439,17 +445,9 @@ impl Session {
     }
 
     /// `qmp_send_response()`, monitor/qmp.c.
-    fn respond(&mut self, id: Option<Value>, answer: Result<Value, Error>) {
-        let mut response = Object::new();
-        match answer {
-            Ok(value) => response.insert("return", value),
-            Err(error) => response.insert("error", error.to_object()),
-        };
-        if let Some(id) = id {
-            response.insert("id", id);
-        }
-        let layout: Layout = self.config.layout;
+    fn respond(&mut self, id: Option<&Value>, answer: Result<&Value, &Error>) {
+        let layout = self.config.layout;
         self.output
-            .push(ChunkKind::Reply, |out| print::message(&response, layout, out));
+            .push(ChunkKind::Reply, |out| print::reply(id, answer, layout, out));
     }
 }

@@ -1,2 +1,7 @@
 //! The `runstate` tool.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runstate_cli::main(std::env::args_os())
+}

@@ -1,0 +1,35 @@
+//! The subcommands, one file each.
+
+pub mod convert;
+
+use crate::ui::{CommandResult, Ui};
+
+/// Declares the subcommands: the name, and the module with its `Args` and its `run`.
+macro_rules! commands {
+    ($($Name:ident => $module:ident,)+) => {
+        /// What to do.
+        #[derive(Debug, clap::Subcommand)]
+        #[expect(missing_docs, reason = "the documentation is that of the Args")]
+        pub enum Command {
+            $($Name($module::Args),)+
+        }
+
+        impl Command {
+            /// Does it.
+            ///
+            /// # Errors
+            ///
+            /// Whatever keeps it from going on.
+            pub fn run(self, ui: &mut Ui) -> CommandResult {
+                match self {
+                    $(Self::$Name(args) => $module::run(&args, ui),)+
+                }
+            }
+        }
+    };
+}
+
+// In the order of the help.
+commands! {
+    Convert => convert,
+}

@@ -1,12 +1,15 @@
 //! A whole QEMU monitor without I/O: QMP sessions, QEMU's options, the qtest protocol and scenarios.
 //!
+//! - [`machine`]: a VM with all that a monitor can see of it; [`commands`]: QMP's commands.
 //! - [`options`]: QEMU's command line.
 //! - [`scenario`]: transcripts in the notation of QEMU's documentation.
 //! - [`devices`] and [`qtest`]: the guest's side, reached through ports and memory.
 
 #![forbid(unsafe_code)]
 
+pub mod commands;
 pub mod devices;
+pub mod machine;
 pub mod options;
 pub mod qtest;
 pub mod scenario;

@@ -11,6 +11,7 @@ mod parse;
 mod payload;
 mod print;
 mod range;
+pub mod run;
 mod shape;
 mod statement;
 mod suggest;

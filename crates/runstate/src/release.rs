@@ -412,6 +412,15 @@ impl Release {
         self as u8 >= Self::V9_1 as u8
     }
 
+    /// Under TCG an instruction that does I/O ends its block, so a vCPU that it stops does nothing more; before, the rest of the
+    /// block was still executed.
+    ///
+    /// 18a536f1f8 "accel/tcg: Always require can_do_io" (8.2).
+    #[must_use]
+    pub const fn io_ends_block(self) -> bool {
+        self as u8 >= Self::V8_2 as u8
+    }
+
     /// Writing SLP_EN by a byte access to the high byte of PM1_CNT works.
     ///
     /// 42b1b9d7db "hw/acpi: Fix PM control register access" (8.1).

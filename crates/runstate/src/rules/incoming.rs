@@ -45,8 +45,10 @@ impl Vm {
         if always || (channel != Channel::UnknownProtocol && self.has_capability(Capability::Events)) {
             Self::emit(Event::Migration(MigrationStatus::Setup), out);
         }
-        if let Some(refusal) = self.channel_refusal(channel) {
-            return Answer::Refused(refusal);
+        match channel {
+            Channel::Good => {}
+            Channel::UnknownProtocol => return Answer::Refused(Refusal::UnknownProtocol),
+            Channel::FailsAtOnce => return Answer::Refused(Refusal::ChannelFailed),
         }
         let exits = exit_on_error || !self.release.has_exit_on_error();
         self.incoming = if exits {

@@ -128,6 +128,12 @@ impl Vm {
         ) && !self.is_gone()
     }
 
+    /// Whether an outgoing migration is at work. `migration_is_running()`, migration/migration.c.
+    #[must_use]
+    pub const fn migration_in_flight(&self) -> bool {
+        self.migration.in_flight()
+    }
+
     /// What `query-migrate` says of the outgoing migration.
     #[must_use]
     pub const fn migration_status(&self) -> MigrationStatus {

@@ -6,7 +6,7 @@ use runstate::{
 };
 
 use crate::{
-    options::{Accelerator, BadOptions, Incoming, MachineFamily, Options},
+    options::{Accelerator, BadOptions, Incoming, MachineFamily, Options, Report},
     scenario::{IoErrors, With},
 };
 
@@ -111,6 +111,26 @@ impl Setup {
             thread: self.thread,
             machine: self.machine,
         }
+    }
+
+    /// Why QEMU would give up before its main loop, in its words on stderr: a `-loadvm` that fails.
+    ///
+    /// `load_snapshot()`, migration/savevm.c.
+    #[must_use]
+    pub fn failure(&self) -> Option<Report> {
+        let tag = self.options.loadvm.as_deref()?;
+        let words = match self.load(tag) {
+            Load::Found { .. } => return None,
+            Load::Missing => format!("Snapshot '{tag}' does not exist in one or more devices"),
+            Load::NoDisk => match self.options.disks.iter().find(|disk| !disk.read_only) {
+                Some(disk) => format!(
+                    "Device '{}' is writable but does not support snapshots",
+                    disk.name
+                ),
+                None => "no block device can store vmstate for snapshot".to_owned(),
+            },
+        };
+        Some(Report::error(words))
     }
 
     fn load(&self, tag: &str) -> Load {

@@ -18,8 +18,7 @@ pub(crate) fn finish(parser: &mut Parser<'_>) -> Result<(), Report> {
     select_machine(parser)?;
     create_monitors(parser)?;
     let incoming = incoming_of(parser).map_or(Ok(()), |incoming| incoming::check(incoming, parser.release));
-    incoming.map_err(|report| report.at(&parser.pending.incoming_at))?;
-    check_loadvm(parser)
+    incoming.map_err(|report| report.at(&parser.pending.incoming_at))
 }
 
 /// `qemu_validate_options()`, system/vl.c; the first rule is 5a7f21efaf (9.0 and 7.2.22).
@@ -175,19 +174,4 @@ fn monitor(
         mode,
         pretty,
     })
-}
-
-/// `load_snapshot()`, migration/savevm.c: there has to be a disk that can hold the snapshot.
-fn check_loadvm(parser: &Parser<'_>) -> Result<(), Report> {
-    let options = &parser.options;
-    if options.loadvm.is_none() || options.can_snapshot() {
-        return Ok(());
-    }
-    let Some(disk) = options.disks.iter().find(|disk| !disk.read_only) else {
-        return Err(Report::error("no block device can store vmstate for snapshot"));
-    };
-    Err(Report::error(format!(
-        "Device '{}' is writable but does not support snapshots",
-        disk.name
-    )))
 }

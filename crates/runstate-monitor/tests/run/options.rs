@@ -3,6 +3,7 @@
 use std::io;
 
 use runstate::{PanicAction, RebootAction, Release, ShutdownAction, WatchdogAction};
+use runstate_monitor::machine::Setup;
 use runstate_monitor::options::{
     Accelerator, Address, Backend, Incoming, MachineFamily, MonitorMode, Options, QEMU_OPTIONS,
 };
@@ -189,7 +190,6 @@ fn refusals_are_those_of_qemu() {
             "-preconfig -incoming tcp:0:1",
             "'preconfig' supports '-incoming defer' only",
         ),
-        ("-loadvm x", "no block device can store vmstate for snapshot"),
         (
             "-uuid foo",
             "-uuid foo: failed to parse UUID string: wrong format",
@@ -418,10 +418,20 @@ fn snapshots_need_a_disk_that_holds_them() {
     assert!(parse("-hda a.qcow2").can_snapshot());
     assert!(!parse("-hda a.img").can_snapshot());
     assert!(!parse("-drive file=a,format=raw -drive file=b,format=qcow2").can_snapshot());
+    let failure = |line| {
+        Setup::new(Release::V7_2, parse(line))
+            .failure()
+            .map(|report| report.to_stderr(PROGRAM))
+    };
     assert_eq!(
-        refusal("-loadvm x -drive file=a,format=raw,id=d"),
-        "qemu-system-x86_64: Device 'd' is writable but does not support snapshots\n"
+        failure("-loadvm x -drive file=a,format=raw,id=d").as_deref(),
+        Some("qemu-system-x86_64: Device 'd' is writable but does not support snapshots\n")
     );
+    assert_eq!(
+        failure("-loadvm x").as_deref(),
+        Some("qemu-system-x86_64: no block device can store vmstate for snapshot\n")
+    );
+    assert_eq!(failure(""), None);
 }
 
 #[test]

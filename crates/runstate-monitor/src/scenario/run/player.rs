@@ -8,8 +8,12 @@ use runstate_qmp::{Config, Layout, Object, Session, Ticket, Timestamp, Value, Ve
 use crate::{
     commands::{self, Said},
     machine::{End, Machine, Setup},
+    options::Accelerator,
     scenario::{Action, Scenario, Step, With},
 };
+
+/// How QEMU names itself on stderr.
+const PROGRAM: &str = "qemu-system-x86_64";
 
 /// A machine, the session of the one client that speaks to it, and what its guest is about to do.
 #[derive(Debug)]
@@ -60,6 +64,17 @@ impl Player {
                 for with in &scenario.with {
                     setup.apply(with);
                 }
+                // Under KVM every access to a port leaves the guest.
+                let ends_block = release.io_ends_block() || setup.options.accelerator() == Accelerator::Kvm;
+                player.one_vcpu = ends_block
+                    && scenario
+                        .with
+                        .iter()
+                        .any(|with| matches!(with, With::Vcpus(n) if n.get() == 1));
+                let failure = setup.failure().map(|report| report.to_stderr(PROGRAM));
+                player
+                    .stderr
+                    .extend(failure.iter().flat_map(|text| text.lines()).map(str::to_owned));
                 player.machine = Some(Machine::launch(&setup));
                 player.negotiate();
             }

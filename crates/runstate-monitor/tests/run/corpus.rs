@@ -1,0 +1,80 @@
+//! The transcripts of real QEMU against the model. What differs is in `tests/differences.txt`, each with its reason.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use runstate::Release;
+use runstate_monitor::scenario::{File, run};
+
+/// What differs, and why: `RELEASE/FILE SCENARIO: reason`, one a line.
+const DIFFERENCES: &str = include_str!("../differences.txt");
+
+/// The reason of those that hold on the release they were really recorded on.
+const SWAPPED: &str = "recorded on 9.2.0, which swaps device and qom-path";
+
+fn listed() -> BTreeMap<String, &'static str> {
+    DIFFERENCES
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| {
+            let (key, reason) = line
+                .split_once(": ")
+                .expect("a difference is `RELEASE/FILE SCENARIO: reason`");
+            (key.to_owned(), reason)
+        })
+        .collect()
+}
+
+#[test]
+fn recorded_transcripts_hold() {
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
+    let mut listed = listed();
+    let (mut count, mut problems) = (0, String::new());
+    for folder in fs::read_dir(&recorded)
+        .expect("the recordings are there")
+        .flatten()
+    {
+        let folder_name = folder.file_name().to_string_lossy().into_owned();
+        let Some(release) = Release::from_name(&folder_name) else {
+            continue;
+        };
+        let mut files: Vec<_> = fs::read_dir(folder.path())
+            .expect("a folder")
+            .flatten()
+            .map(|file| file.path())
+            .collect();
+        files.sort();
+        for path in files {
+            let name = path
+                .file_name()
+                .expect("it is a file")
+                .to_string_lossy()
+                .into_owned();
+            let file =
+                File::parse(&name, &fs::read(&path).expect("it is readable")).expect("recordings parse");
+            for scenario in &file.scenarios {
+                count += 1;
+                let key = format!("{folder_name}/{name} {}", file.title(scenario));
+                let report = run::run(scenario, release);
+                match (report.is_as_expected(), listed.remove(&key)) {
+                    (true, None) => {}
+                    (false, Some(SWAPPED)) if run::run(scenario, Release::V9_2_0).is_as_expected() => {}
+                    (false, Some(SWAPPED)) => problems += &format!("{key} does not hold on 9.2.0 either\n"),
+                    (false, Some(_)) => {}
+                    (true, Some(reason)) => {
+                        problems += &format!("{key} is listed and does not differ: {reason}\n")
+                    }
+                    (false, None) => problems += &format!("{key}: {:?}\n", report.outcome),
+                }
+            }
+        }
+    }
+    for (key, _) in listed {
+        problems += &format!("{key} is listed and does not exist\n");
+    }
+    assert!(count > 2200, "only {count} scenarios were found");
+    assert!(
+        problems.is_empty(),
+        "{} of {count}\n{problems}",
+        problems.lines().count()
+    );
+}

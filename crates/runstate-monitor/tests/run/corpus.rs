@@ -61,7 +61,7 @@ fn recorded_transcripts_hold() {
                     (false, Some(SWAPPED)) => problems += &format!("{key} does not hold on 9.2.0 either\n"),
                     (false, Some(_)) => {}
                     (true, Some(reason)) => {
-                        problems += &format!("{key} is listed and does not differ: {reason}\n")
+                        problems += &format!("{key} is listed and does not differ: {reason}\n");
                     }
                     (false, None) => problems += &format!("{key}: {:?}\n", report.outcome),
                 }

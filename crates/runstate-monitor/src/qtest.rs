@@ -20,6 +20,9 @@ pub trait Vm {
     /// Virtual time moves to here.
     fn set_now(&mut self, now: u64);
 
+    /// Whether qtest moves the clock: `-accel qtest`. Otherwise time goes by itself.
+    fn steps_clock(&self) -> bool;
+
     /// Whether the timers of the virtual clock run: the VM is running.
     fn timers_run(&self) -> bool;
 
@@ -109,6 +112,10 @@ impl Qtest {
             Command::Memset { address, size, value } => {
                 board.fill_memory(address, size, value);
                 Reply::Line("OK".to_owned())
+            }
+            Command::ClockStep(_) | Command::ClockSet(_) if !vm.steps_clock() => {
+                let word = line.split(' ').next().unwrap_or_default();
+                fail(&format!("Unknown command '{word}'"))
             }
             Command::ClockStep(step) => self.clock_step(step, board, vm),
             Command::ClockSet(to) => self.clock_set(to, board, vm),

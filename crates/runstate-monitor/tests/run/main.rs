@@ -5,6 +5,7 @@
 )]
 
 mod corpus;
+mod monitor;
 mod options;
 mod qtest;
 mod scenario;

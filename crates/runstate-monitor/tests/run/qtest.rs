@@ -26,6 +26,10 @@ impl Vm for Plain {
         self.now = now;
     }
 
+    fn steps_clock(&self) -> bool {
+        true
+    }
+
     fn timers_run(&self) -> bool {
         self.running
     }

@@ -1,0 +1,182 @@
+//! Commands that have little to do with run states: what they return where no profile says better.
+
+use runstate_qmp::{Error, ErrorClass, Object, Value, object};
+
+/// Commands that the machine answers, and the profile better.
+pub(super) const PROFILE_FIRST: &[&str] = &["query-target", "query-version"];
+
+/// Commands that return an empty list: there is none of what they ask for.
+const EMPTY_LISTS: &[&str] = &[
+    "query-block",
+    "query-block-exports",
+    "query-block-jobs",
+    "query-blockstats",
+    "query-cpu-definitions",
+    "query-fdsets",
+    "query-iothreads",
+    "query-memdev",
+    "query-memory-devices",
+    "query-mice",
+    "query-named-block-nodes",
+    "query-pci",
+    "query-pr-managers",
+    "query-rx-filter",
+    "query-tpm-models",
+    "query-tpm-types",
+    "query-yank",
+];
+
+/// Commands that change what has nothing to do with run states: they are taken and return nothing.
+const TAKEN: &[&str] = &[
+    "add_client",
+    "announce-self",
+    "block_set_io_throttle",
+    "blockdev-add",
+    "blockdev-del",
+    "chardev-remove",
+    "closefd",
+    "eject",
+    "expire_password",
+    "getfd",
+    "netdev_add",
+    "netdev_del",
+    "object-add",
+    "object-del",
+    "qom-set",
+    "set_link",
+    "set_password",
+];
+
+/// Commands that look something up by name.
+const LOOKUPS: &[&str] = &[
+    "device-list-properties",
+    "qom-get",
+    "qom-list",
+    "qom-list-properties",
+    "query-cpu-model-expansion",
+];
+
+/// Other commands that [`unknown`] answers.
+const OTHERS: &[&str] = &[
+    "balloon",
+    "query-balloon",
+    "query-command-line-options",
+    "query-machines",
+    "qom-list-types",
+    "ringbuf-read",
+];
+
+/// Commands of this module and of profiles that may run before the machine exists. `allow-preconfig` in the schema.
+pub(super) const ALLOWED_IN_PRECONFIG: &[&str] = &[
+    "blockdev-add",
+    "blockdev-del",
+    "device-list-properties",
+    "netdev_add",
+    "netdev_del",
+    "object-add",
+    "object-del",
+    "qom-get",
+    "qom-list",
+    "qom-list-properties",
+    "qom-list-types",
+    "qom-set",
+    "query-block",
+    "query-block-exports",
+    "query-block-jobs",
+    "query-blockstats",
+    "query-command-line-options",
+    "query-iothreads",
+    "query-memdev",
+    "query-named-block-nodes",
+    "query-pr-managers",
+    "query-version",
+];
+
+/// The names of all commands here.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    [EMPTY_LISTS, TAKEN, LOOKUPS, OTHERS]
+        .into_iter()
+        .flatten()
+        .copied()
+}
+
+/// Whether a command of this name is here.
+pub(super) fn is_lookup(name: &str) -> bool {
+    names().any(|known| known == name)
+}
+
+/// What a command returns about what nothing is recorded of. `None`: there is no such command.
+pub(super) fn unknown(command: &str, arguments: &Object) -> Option<Result<Value, Error>> {
+    let text = |key: &str| arguments.get(key).and_then(Value::as_str);
+    if EMPTY_LISTS.contains(&command) {
+        return Some(Ok(Value::Array(Vec::new())));
+    }
+    if TAKEN.contains(&command) {
+        return Some(Ok(Value::empty()));
+    }
+    Some(match command {
+        "qom-list" | "qom-get" => match (text("path"), text("property")) {
+            (None, _) => Err(missing("path")),
+            (_, None) if command == "qom-get" => Err(missing("property")),
+            (Some(path), _) => Err(not_found(path)),
+        },
+        "device-list-properties" | "qom-list-properties" => match text("typename") {
+            None => Err(missing("typename")),
+            Some(name) => Err(not_found(name)),
+        },
+        "query-cpu-model-expansion" => match arguments
+            .get("model")
+            .and_then(|model| model.get("name")?.as_str())
+        {
+            None => Err(missing("model")),
+            Some(name) => Err(Error::generic(format!(
+                "The CPU model '{name}' is not a valid CPU model"
+            ))),
+        },
+        "balloon" | "query-balloon" => Err(Error::new(
+            ErrorClass::DeviceNotActive,
+            "No balloon device has been activated",
+        )),
+        "ringbuf-read" => Ok(Value::from("")),
+        "query-command-line-options" => match text("option") {
+            None => Ok(Value::Array(Vec::new())),
+            Some(name) => Err(Error::generic(format!("invalid option name: {name}"))),
+        },
+        "qom-list-types" => Ok(Value::Array(Vec::new())),
+        "query-machines" => Ok(machines()),
+        _ => return None,
+    })
+}
+
+fn missing(parameter: &str) -> Error {
+    Error::generic(format!("Parameter '{parameter}' is missing"))
+}
+
+fn not_found(name: &str) -> Error {
+    Error::new(ErrorClass::DeviceNotFound, format!("Device '{name}' not found"))
+}
+
+/// The machine types that differ here, as `query-machines` lists them.
+fn machines() -> Value {
+    [
+        ("none", 1, false, false),
+        ("pc", 255, true, true),
+        ("q35", 288, true, false),
+    ]
+    .into_iter()
+    .map(|(name, cpus, hotplug, default)| {
+        let machine = object! {
+            "name": name,
+            "cpu-max": cpus,
+            "hotpluggable-cpus": hotplug,
+            "numa-mem-supported": hotplug,
+            "deprecated": false,
+        };
+        Value::from(if default {
+            machine.with("is-default", true)
+        } else {
+            machine
+        })
+    })
+    .collect()
+}

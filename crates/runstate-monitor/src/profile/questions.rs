@@ -1,0 +1,161 @@
+//! What clients ask of a QEMU beyond run states, so that a recording has it.
+//!
+//! The list is what libvirt 9.0 asks when it looks at an emulator and when it starts a domain, and what other clients
+//! ask when they connect.
+
+use runstate_qmp::{Object, Value, object};
+
+/// A command and its arguments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// The command.
+    pub command: &'static str,
+    /// Its arguments.
+    pub arguments: Object,
+}
+
+impl Question {
+    fn new(command: &'static str, arguments: Object) -> Self {
+        Self { command, arguments }
+    }
+}
+
+/// Device types whose properties libvirt looks at.
+const DEVICES: &[&str] = &[
+    "ICH9-LPC",
+    "PIIX4_PM",
+    "VGA",
+    "ib700",
+    "ide-hd",
+    "intel-iommu",
+    "kvm-pit",
+    "mch",
+    "nvdimm",
+    "pcie-root-port",
+    "pvpanic",
+    "pvpanic-pci",
+    "qxl",
+    "scsi-hd",
+    "usb-host",
+    "usb-redir",
+    "usb-storage",
+    "vfio-pci",
+    "vhost-user-fs-device",
+    "virtio-balloon-ccw",
+    "virtio-balloon-device",
+    "virtio-balloon-pci",
+    "virtio-blk-pci",
+    "virtio-gpu-device",
+    "virtio-gpu-pci",
+    "virtio-iommu-pci",
+    "virtio-mem-pci",
+    "virtio-net-ccw",
+    "virtio-net-pci",
+    "virtio-scsi-ccw",
+    "virtio-scsi-pci",
+    "vmware-svga",
+];
+
+/// Object types whose properties libvirt looks at.
+const OBJECTS: &[&str] = &[
+    "memory-backend-file",
+    "memory-backend-memfd",
+    "max-x86_64-cpu",
+    "none-machine",
+];
+
+/// Commands without arguments, on a machine of type none.
+const PLAIN: &[&str] = &[
+    "query-version",
+    "query-target",
+    "query-qmp-schema",
+    "query-commands",
+    "query-kvm",
+    "qom-list-types",
+    "query-machines",
+    "query-cpu-definitions",
+    "query-tpm-models",
+    "query-tpm-types",
+    "query-command-line-options",
+    "query-migrate-capabilities",
+    "query-migrate-parameters",
+    "query-sev-capabilities",
+    "query-sgx-capabilities",
+    "query-rx-filter",
+    "query-pci",
+    "query-memory-size-summary",
+    "query-memory-devices",
+    "query-acpi-ospm-status",
+    "query-replay",
+    "query-gic-capabilities",
+    "query-block-exports",
+    "query-mice",
+    "query-vnc",
+    "query-spice",
+    "query-balloon",
+    "query-dump-guest-memory-capability",
+    "query-vm-generation-id",
+];
+
+/// The questions to a QEMU started with `-machine none`, those of libvirt's probe first.
+#[must_use]
+pub fn probe() -> Vec<Question> {
+    let plain = PLAIN.iter().map(|command| Question::new(command, Object::new()));
+    let devices = DEVICES
+        .iter()
+        .map(|name| Question::new("device-list-properties", object! { "typename": *name }));
+    let objects = OBJECTS
+        .iter()
+        .map(|name| Question::new("qom-list-properties", object! { "typename": *name }));
+    let expansions = ["static", "full"]
+        .into_iter()
+        .flat_map(|kind| ["host", "max", "qemu64"].map(|name| (kind, name)));
+    let expansions = expansions.map(|(kind, name)| {
+        Question::new(
+            "query-cpu-model-expansion",
+            object! { "type": kind, "model": object! { "name": name } },
+        )
+    });
+    // libvirt 9.0 asks for the migratable form as well.
+    let migratable = [true, false].into_iter().map(|on| {
+        let model = object! { "name": "max", "props": object! { "migratable": on } };
+        Question::new(
+            "query-cpu-model-expansion",
+            object! { "type": "full", "model": model },
+        )
+    });
+    plain
+        .chain(devices)
+        .chain(objects)
+        .chain(expansions)
+        .chain(migratable)
+        .collect()
+}
+
+/// Commands without arguments, on a machine that has been created.
+pub const DOMAIN: &[&str] = &[
+    "query-memory-size-summary",
+    "query-memory-devices",
+    "query-pci",
+    "query-balloon",
+];
+
+/// The questions that follow from an answer: the properties that a list names.
+#[must_use]
+pub fn followed_by(question: &Question, answer: &Value) -> Vec<Question> {
+    if question.command != "qom-list" {
+        return Vec::new();
+    }
+    let Some(path) = question.arguments.get("path").and_then(Value::as_str) else {
+        return Vec::new();
+    };
+    let properties = answer.as_array().into_iter().flatten();
+    let readable = properties.filter(|property| {
+        let kind = property.get("type").and_then(Value::as_str).unwrap_or_default();
+        !kind.starts_with("child<") && !kind.is_empty()
+    });
+    readable
+        .filter_map(|property| property.get("name").and_then(Value::as_str))
+        .map(|name| Question::new("qom-get", object! { "path": path, "property": name }))
+        .collect()
+}

@@ -140,7 +140,7 @@ vocabulary! {
         /// A partial reset on s390 (kexec, kdump); no event, and it ignores the reboot action.
         SubsystemReset = "subsystem-reset",
         /// A snapshot is being loaded; used inside QEMU only.
-        SnapshotLoad = "snapshot-load" since V7_2,
+        SnapshotLoad = "snapshot-load" since V7_2_0,
     }
 }
 

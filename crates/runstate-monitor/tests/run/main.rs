@@ -9,4 +9,5 @@ mod monitor;
 mod options;
 mod qtest;
 mod scenario;
+mod schema;
 mod transcript;

@@ -157,7 +157,7 @@ impl Lexer {
         if core::mem::take(&mut self.done) {
             self.text.clear();
             // One long token shall not occupy its memory for the rest of the session.
-            self.text.shrink_to(4096);
+            self.text.shrink_to(256);
         }
     }
 

@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::Value;
-use crate::unicode;
 
 /// A JSON object: QEMU's QDict.
 ///
@@ -146,11 +145,22 @@ impl Object {
 pub(crate) fn bucket(key: &str) -> u16 {
     const BUCKETS: u32 = 512;
 
-    let mut length: u32 = 0;
-    let mut sum: u32 = 0;
-    for byte in unicode::modified_utf8(key) {
-        sum = sum.wrapping_add(u32::from(byte) << (length.wrapping_mul(5) % 24));
+    let (mut length, mut sum, mut shift): (u32, u32, u32) = (0, 0, 0);
+    let mut add = |byte: u8| {
+        sum = sum.wrapping_add(u32::from(byte) << shift);
         length = length.wrapping_add(1);
+        // Five times the place of the byte, modulo 24.
+        shift += 5;
+        if shift >= 24 {
+            shift -= 24;
+        }
+    };
+    for byte in key.bytes() {
+        match byte {
+            // U+0000 is C0 80.
+            0 => [0xC0, 0x80].into_iter().for_each(&mut add),
+            _ => add(byte),
+        }
     }
     let value = sum.wrapping_add(0x238F_13AF_u32.wrapping_mul(length));
     (value.wrapping_mul(1_103_515_243).wrapping_add(12345) % BUCKETS) as u16
@@ -248,6 +258,9 @@ mod tests {
         for n in 1..=5 {
             assert_eq!(bucket(&format!("arg{n}")), 24);
         }
+        // A long key, and U+0000, which QEMU holds as two bytes: computed from the rule.
+        assert_eq!(bucket("unstable-input-and-a-much-longer-key"), 318);
+        assert_eq!(bucket("a\0b"), 344);
     }
 
     #[test]

@@ -252,7 +252,8 @@ impl Keys {
 fn fault<T>(words: &str, offset: usize) -> Result<T, Fault> {
     const ROOM: usize = 1023;
 
-    let words = unicode::decode_lossy(&words.as_bytes()[..words.len().min(ROOM)]);
+    let cut: Vec<u8> = unicode::modified_utf8(words).take(ROOM).collect();
+    let words = unicode::decode_lossy(&cut);
     Err(Fault {
         words: format!("JSON parse error, {words}"),
         offset,

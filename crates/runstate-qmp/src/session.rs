@@ -354,7 +354,7 @@ impl Session {
         self.read = self.input.len() - rest.len();
         if self.read == self.input.len() {
             self.input.clear();
-            self.input.shrink_to(READ_AHEAD);
+            self.input.shrink_to(output::KEPT);
             self.read = 0;
         }
         message

@@ -33,6 +33,9 @@ impl<'a> Chunk<'a> {
     }
 }
 
+/// More room for bytes than this is not kept for later: there may be thousands of sessions.
+pub(super) const KEPT: usize = 1024;
+
 /// The messages that have not been taken, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Output {
@@ -44,9 +47,6 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// More room than this is not kept for later.
-    const KEPT: usize = 4096;
-
     /// Appends a message that `print` prints.
     pub(super) fn push(&mut self, kind: ChunkKind, print: impl FnOnce(&mut Vec<u8>)) {
         if self.ends.is_empty() {
@@ -68,10 +68,10 @@ impl Output {
 
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
-        self.bytes.shrink_to(Self::KEPT);
+        self.bytes.shrink_to(KEPT);
         self.begin = 0;
         self.ends.clear();
-        self.ends.shrink_to(64);
+        self.ends.shrink_to(16);
     }
 
     /// How many bytes wait.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::monitor::Monitor;
 
 /// What rubbish is made of: each case of QEMU's lexical, syntactic and command errors.
-const PIECES: [&[u8]; 48] = [
+pub(crate) const PIECES: [&[u8]; 48] = [
     b"{",
     b"}",
     b"[",

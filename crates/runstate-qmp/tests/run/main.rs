@@ -5,6 +5,7 @@
     reason = "an integration binary is a test module as a whole"
 )]
 
+mod against_qemu;
 mod conversation;
 mod flood;
 mod literal;

@@ -138,7 +138,8 @@ fn negotiation() {
     for Exchange { line, sent, received } in exchanges(&recording) {
         if let Some(greeting) = received.first().filter(|message| message.starts_with("{\"QMP\"")) {
             seven = greeting.contains("\"major\": 7");
-            session = Session::new(Config::new(version(greeting)));
+            let greeting = Value::parse(greeting.as_bytes()).expect("a greeting");
+            session = Session::new(Config::new(version(&greeting)));
             session.connect();
         }
         let of_7_2 = sent.starts_with(b"{\"execute\":\"query-status\"}")
@@ -158,8 +159,7 @@ fn negotiation() {
 }
 
 /// The version in a greeting.
-fn version(greeting: &str) -> Version {
-    let greeting = Value::parse(greeting.as_bytes()).expect("a greeting");
+pub(crate) fn version(greeting: &Value) -> Version {
     let version = greeting
         .get("QMP")
         .and_then(|qmp| qmp.get("version"))

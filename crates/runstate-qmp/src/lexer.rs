@@ -176,65 +176,32 @@ impl Lexer {
 
     /// The table `json_lexer[][256]`.
     fn step(&self, byte: u8) -> Next {
-        match self.state {
-            State::Start => start(byte),
-            State::Recovery => match byte {
-                b'\t' => Next::Skip,
-                0..=0x1F | 0xFE | 0xFF | b'[' | b']' | b'{' | b'}' | b':' | b',' => Next::Recovered,
-                _ => Next::Skip,
-            },
-            State::String(quote) => match byte {
-                b'\\' => Next::Go(State::StringEscape(quote)),
-                _ if byte == quote => Next::End(TokenKind::String),
-                0x20..=0xFD => Next::Go(State::String(quote)),
-                _ => Next::Stray,
-            },
-            State::StringEscape(quote) => match byte {
-                0x20..=0xFD => Next::Go(State::String(quote)),
-                _ => Next::Stray,
-            },
-            State::Zero => match byte {
-                b'0'..=b'9' => Next::Stray,
-                b'.' => Next::Go(State::Mantissa),
-                _ => Next::Ended(TokenKind::Integer),
-            },
-            State::Digits => match byte {
-                b'0'..=b'9' => Next::Go(State::Digits),
-                b'.' => Next::Go(State::Mantissa),
-                b'e' | b'E' => Next::Go(State::ExpE),
-                _ => Next::Ended(TokenKind::Integer),
-            },
-            State::Sign => match byte {
-                b'0' => Next::Go(State::Zero),
-                b'1'..=b'9' => Next::Go(State::Digits),
-                _ => Next::Stray,
-            },
-            State::Mantissa => match byte {
-                b'0'..=b'9' => Next::Go(State::MantissaDigits),
-                _ => Next::Stray,
-            },
-            State::MantissaDigits => match byte {
-                b'0'..=b'9' => Next::Go(State::MantissaDigits),
-                b'e' | b'E' => Next::Go(State::ExpE),
-                _ => Next::Ended(TokenKind::Float),
-            },
-            State::ExpE => match byte {
-                b'+' | b'-' => Next::Go(State::ExpSign),
-                b'0'..=b'9' => Next::Go(State::ExpDigits),
-                _ => Next::Stray,
-            },
-            State::ExpSign => match byte {
-                b'0'..=b'9' => Next::Go(State::ExpDigits),
-                _ => Next::Stray,
-            },
-            State::ExpDigits => match byte {
-                b'0'..=b'9' => Next::Go(State::ExpDigits),
-                _ => Next::Ended(TokenKind::Float),
-            },
-            State::Keyword => match byte {
-                b'a'..=b'z' => Next::Go(State::Keyword),
-                _ => Next::Ended(TokenKind::Keyword),
-            },
+        use State as S;
+
+        match (self.state, byte) {
+            (S::Start, _) => start(byte),
+            (S::Recovery, b'\t') => Next::Skip,
+            (S::Recovery, 0..=0x1F | 0xFE | 0xFF | b'[' | b']' | b'{' | b'}' | b':' | b',') => {
+                Next::Recovered
+            }
+            (S::Recovery, _) => Next::Skip,
+            (S::String(quote), b'\\') => Next::Go(S::StringEscape(quote)),
+            (S::String(quote), _) if byte == quote => Next::End(TokenKind::String),
+            (S::String(quote) | S::StringEscape(quote), 0x20..=0xFD) => Next::Go(S::String(quote)),
+            (S::String(_) | S::StringEscape(_), _) => Next::Stray,
+            (S::Sign, b'0') => Next::Go(S::Zero),
+            (S::Sign, b'1'..=b'9') | (S::Digits, b'0'..=b'9') => Next::Go(S::Digits),
+            (S::Zero, b'0'..=b'9') => Next::Stray,
+            (S::Zero | S::Digits, b'.') => Next::Go(S::Mantissa),
+            (S::Mantissa | S::MantissaDigits, b'0'..=b'9') => Next::Go(S::MantissaDigits),
+            (S::Digits | S::MantissaDigits, b'e' | b'E') => Next::Go(S::ExpE),
+            (S::ExpE, b'+' | b'-') => Next::Go(S::ExpSign),
+            (S::ExpE | S::ExpSign | S::ExpDigits, b'0'..=b'9') => Next::Go(S::ExpDigits),
+            (S::Zero | S::Digits, _) => Next::Ended(TokenKind::Integer),
+            (S::MantissaDigits | S::ExpDigits, _) => Next::Ended(TokenKind::Float),
+            (S::Sign | S::Mantissa | S::ExpE | S::ExpSign, _) => Next::Stray,
+            (S::Keyword, b'a'..=b'z') => Next::Go(S::Keyword),
+            (S::Keyword, _) => Next::Ended(TokenKind::Keyword),
         }
     }
 }

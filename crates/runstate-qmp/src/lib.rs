@@ -3,7 +3,7 @@
 //! The crate knows no VM. It does no I/O, has no clock and never panics on what a client sends.
 //!
 //! - [`Session`] is one monitor connection: greeting, negotiation, out-of-band execution, ids, errors, events.
-//! - [`Value`] is QEMU's QObject; it prints as QEMU prints ([`print`]) and parses QEMU's JSON dialect
+//! - [`Value`] is QEMU's QObject; it prints as QEMU prints ([`mod@print`]) and parses QEMU's JSON dialect
 //!   ([`Value::parse`]).
 //! - [`arguments`] checks a command's arguments in QEMU's order and refuses them in QEMU's words.
 

@@ -1,7 +1,5 @@
 //! A client that sends nothing but rubbish, for long.
 
-use std::time::Instant;
-
 use crate::monitor::Monitor;
 
 /// What rubbish is made of: each case of QEMU's lexical, syntactic and command errors.
@@ -63,7 +61,6 @@ fn malformed_messages_leave_the_session_serving() {
         Ok(messages) => messages.parse().expect("RUNSTATE_FLOOD is a number"),
         Err(_) => 1_000_000 / if cfg!(debug_assertions) { 4 } else { 1 },
     };
-    let begin = Instant::now();
     let mut monitor = Monitor::negotiated();
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;
     let mut input = Vec::with_capacity(8192);
@@ -93,10 +90,7 @@ fn malformed_messages_leave_the_session_serving() {
     let answer = monitor.send("{\"execute\":\"query-name\",\"id\":\"MARK\"}");
     assert_eq!(answer, ["{\"return\": {}, \"id\": \"MARK\"}\r\n"]);
     assert!(errors > messages / 2, "{errors} errors");
-    println!(
-        "{messages} messages, {bytes} bytes, {errors} answers in {:?}",
-        begin.elapsed()
-    );
+    println!("{messages} messages, {bytes} bytes, {errors} answers");
 }
 
 /// Sends the bytes and counts the answers, without keeping them.

@@ -1,6 +1,6 @@
 //! A monitor with a few commands that need no VM, and a client.
 
-use runstate_qmp::arguments::Arguments;
+use runstate_qmp::arguments::{Argument, Arguments};
 use runstate_qmp::{Commands, Config, Error, ErrorClass, Lookup, Object, Session, Value, Version, object};
 
 /// A client connected to a session.
@@ -88,38 +88,32 @@ pub(crate) const NAMES: [&str; 14] = [
     "watchdog-set-action",
 ];
 
-/// Executes a command as the QEMU of the recordings does: no guest, no devices, stopped.
+/// Executes a command as the QEMU of the recordings does: no guest, no devices.
 pub(crate) fn execute(command: &str, arguments: &Object) -> Result<Value, Error> {
-    const WATCHDOG: [&str; 7] = [
-        "reset",
-        "shutdown",
-        "poweroff",
-        "pause",
-        "debug",
-        "none",
-        "inject-nmi",
-    ];
-    let choice = |names: &'static [&str]| move |name: &str| names.contains(&name).then_some(());
-
     let mut arguments = Arguments::new(arguments);
+    let answer = read(command, &mut arguments)?;
+    arguments.finish()?;
+    answer
+}
+
+/// Reads a command's arguments, and says how it ends if there are no others.
+fn read(command: &str, arguments: &mut Arguments<'_>) -> Result<Result<Value, Error>, Error> {
     match command {
         "balloon" => {
             arguments.required("value")?.int64()?;
-            arguments.finish()?;
-            return Err(Error::new(
+            return Ok(Err(Error::new(
                 ErrorClass::DeviceNotActive,
                 "No balloon device has been activated",
-            ));
+            )));
         }
         "human-monitor-command" => {
             let line = arguments.required("command-line")?.string()?;
-            arguments.finish()?;
             let text = if line.is_empty() {
                 String::new()
             } else {
                 format!("unknown command: '{line}'\r\n")
             };
-            return Ok(text.into());
+            return Ok(Ok(text.into()));
         }
         "memsave" => {
             arguments.required("val")?.int64()?;
@@ -130,10 +124,8 @@ pub(crate) fn execute(command: &str, arguments: &Object) -> Result<Value, Error>
             }
         }
         "migrate-pause" => {
-            arguments.finish()?;
-            return Err(Error::generic(
-                "migrate-pause is currently only supported during postcopy-active state",
-            ));
+            let words = "migrate-pause is currently only supported during postcopy-active state";
+            return Ok(Err(Error::generic(words)));
         }
         "qom-get" => {
             arguments.required("path")?.string()?;
@@ -141,34 +133,49 @@ pub(crate) fn execute(command: &str, arguments: &Object) -> Result<Value, Error>
         }
         "query-command-line-options" => {
             let option = arguments.required("option")?.string()?;
-            return Err(Error::generic(format!("invalid option name: {option}")));
-        }
-        "set-action" => {
-            for (name, accepted) in [
-                ("reboot", &["reset", "shutdown"][..]),
-                ("shutdown", &["poweroff", "pause"]),
-                ("panic", &["pause", "shutdown", "exit-failure", "none"]),
-                ("watchdog", &WATCHDOG),
-            ] {
-                if let Some(action) = arguments.optional(name) {
-                    action.one_of(|name| accepted.contains(&name).then_some(()))?;
-                }
-            }
+            return Ok(Err(Error::generic(format!("invalid option name: {option}"))));
         }
         "query-status" => {
-            arguments.finish()?;
             // In the order of the schema of 7.2: `singlestep` and `status` share a bucket.
-            return Ok(object! { "running": true, "singlestep": false, "status": "running" }.into());
+            let status = object! { "running": true, "singlestep": false, "status": "running" };
+            return Ok(Ok(status.into()));
         }
+        "set-action" => set_action(arguments)?,
         "system_wakeup" => {
-            arguments.finish()?;
-            return Err(Error::generic(
+            return Ok(Err(Error::generic(
                 "Unable to wake up: guest is not in suspended state",
-            ));
+            )));
         }
-        "watchdog-set-action" => arguments.required("action")?.one_of(choice(&WATCHDOG))?,
+        "watchdog-set-action" => choose(&arguments.required("action")?, &WATCHDOG)?,
         _ => {}
     }
-    arguments.finish()?;
-    Ok(Value::empty())
+    Ok(Ok(Value::empty()))
+}
+
+const WATCHDOG: [&str; 7] = [
+    "reset",
+    "shutdown",
+    "poweroff",
+    "pause",
+    "debug",
+    "none",
+    "inject-nmi",
+];
+
+fn set_action(arguments: &mut Arguments<'_>) -> Result<(), Error> {
+    for (name, accepted) in [
+        ("reboot", &["reset", "shutdown"][..]),
+        ("shutdown", &["poweroff", "pause"]),
+        ("panic", &["pause", "shutdown", "exit-failure", "none"]),
+        ("watchdog", &WATCHDOG),
+    ] {
+        if let Some(action) = arguments.optional(name) {
+            choose(&action, accepted)?;
+        }
+    }
+    Ok(())
+}
+
+fn choose(action: &Argument<'_>, accepted: &[&str]) -> Result<(), Error> {
+    action.one_of(|name| accepted.contains(&name).then_some(()))
 }

@@ -11,6 +11,8 @@
 pub mod commands;
 pub mod devices;
 pub mod faults;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod machine;
 pub mod monitor;
 pub mod options;

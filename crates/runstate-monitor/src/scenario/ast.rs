@@ -165,6 +165,18 @@ impl File {
             }
         }
     }
+
+    /// Leaves what JSON has a place for: comments, but not whether they stand above or below the line `scenario`, and no
+    /// blank lines.
+    pub fn forget_layout(&mut self) {
+        for scenario in &mut self.scenarios {
+            scenario.notes.splice(..0, scenario.above.drain(..));
+            let notes = scenario.steps.iter_mut().map(|step| &mut step.notes);
+            for notes in notes.chain([&mut scenario.notes, &mut scenario.below]) {
+                notes.retain(|note| *note != Note::Blank);
+            }
+        }
+    }
 }
 
 /// The name of a file without folders and ending.

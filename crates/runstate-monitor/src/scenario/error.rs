@@ -64,8 +64,8 @@ impl Error {
             file: file.to_owned(),
             line: text[..line_start].matches('\n').count() + 1,
             column: before + 1,
-            message: fault.message,
-            hint: fault.hint,
+            message: clean(&fault.message),
+            hint: fault.hint.as_deref().map(clean),
             excerpt: Excerpt::new(
                 &text[line_start..line_end],
                 before,
@@ -192,6 +192,17 @@ impl Excerpt {
             text,
         }
     }
+}
+
+/// A message may quote what somebody else wrote: it is kept short, and from commanding the terminal.
+fn clean(message: &str) -> String {
+    const MOST: usize = 400;
+
+    let mut short: String = message.chars().take(MOST).map(printable).collect();
+    if message.chars().nth(MOST).is_some() {
+        short.push('…');
+    }
+    short
 }
 
 /// One column on a terminal, and nothing that commands it.

@@ -90,8 +90,8 @@ impl Parser {
             Statement::Scenario(_) => {}
             Statement::Release(releases) => {
                 once("release", scenario.releases_line)?;
-                before("release", "qemu", scenario.launch_line)?;
-                before("release", "with", self.last_with)?;
+                before("release", "`qemu`", scenario.launch_line)?;
+                before("release", "`with`", self.last_with)?;
                 before("release", "the first step", first_step(scenario))?;
                 scenario.releases = releases;
                 scenario.releases_line = Some(line);
@@ -237,8 +237,13 @@ pub(super) fn after_exit(steps: &[Step]) -> Result<(), Wrong> {
             line,
             ..
         }) => Err((
-            format!("QEMU has ended: `exit` is on line {line}"),
-            "`exit` is the last step of a scenario".to_owned(),
+            "nothing happens to a QEMU that has ended".to_owned(),
+            match line {
+                0 => "`exit` is the last step of a scenario".to_owned(),
+                line => format!(
+                    "`exit` on line {line} is the last step; a new scenario begins with `scenario NAME`"
+                ),
+            },
         )),
         Some(_) | None => Ok(()),
     }

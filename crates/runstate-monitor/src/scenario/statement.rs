@@ -289,10 +289,13 @@ pub(super) fn json(piece: Piece<'_>) -> Result<(Value, Piece<'_>), Fault> {
         .map_err(|error| not_json(piece, &error))
 }
 
-/// QEMU's words, at the character that they are about.
+/// QEMU's words where they say enough, at the character that they are about.
 pub(super) fn not_json(piece: Piece<'_>, error: &runstate_qmp::ParseError) -> Fault {
-    let words = error.words();
-    let words = words.strip_prefix("JSON parse error, ").unwrap_or(words);
+    let words = match error.words() {
+        "JSON parse error, premature EOI" => "it ends too early",
+        "Expecting at most one JSON value" => "something stands behind the value",
+        words => words.strip_prefix("JSON parse error, ").unwrap_or(words),
+    };
     let at = piece.start + error.offset();
     let fault = Fault::new(at..at + 1, format!("this is not JSON: {}", shortened(words)));
     if error.offset() >= piece.text.len() {

@@ -16,6 +16,7 @@ use crate::scenario::{
 };
 
 const DOCUMENT: &str = "a scenario";
+const LAYOUT: &str = "a file has one document, or one a line";
 const STEP: &str = "a step";
 /// What a step may be.
 const ACTIONS: &[&str] = &["send", "expect", "guest", "host", "wait", "exit"];
@@ -30,7 +31,7 @@ pub(in crate::scenario) fn read(file: &str, text: &str) -> Result<Vec<Scenario>,
     let first = text.trim_start().lines().next().unwrap_or_default();
     if Value::parse(first.as_bytes()).is_err() {
         let fault = statement::not_json(whole, &error);
-        return Err(fault.hint("a file has one document, or one a line"));
+        return Err(fault.hint(LAYOUT));
     }
     lines(file, text)
 }
@@ -87,6 +88,9 @@ fn document(piece: Piece<'_>, line: usize, value: &Value) -> Result<Scenario, Fa
 }
 
 fn scenario(value: &Value) -> Shaped<Scenario> {
+    if value.as_array().is_some() {
+        return Err(Misshapen::new("a scenario is an object, and this is an array").hint(LAYOUT));
+    }
     let object = shape::object(
         value,
         DOCUMENT,
@@ -196,12 +200,12 @@ fn with(value: &Value) -> Shaped<With> {
             ))
             .hint("there are `\"disk\"`, and objects such as `{\"vcpus\": 1}`")),
             None => Err(Misshapen::new(format!(
-                "what a machine has is a string or an object, and this is {}",
+                "an element of `with` is a string or an object, and this is {}",
                 shape::kind(value)
             ))),
         };
     };
-    let thing = one_of(object, "what a machine has", With::THINGS)?;
+    let thing = one_of(object, "an element of `with`", With::THINGS)?;
     let key = thing.unwrap_or("disk");
     let more: &[&str] = if key == "snapshot" {
         &["snapshot", "status"]

@@ -150,6 +150,10 @@ fn release(range: Piece<'_>) -> Result<ReleaseRange, Fault> {
 }
 
 fn qemu(options: Piece<'_>) -> Result<Vec<String>, Fault> {
+    if let Some(at) = options.text.find('\0') {
+        let at = options.start + at;
+        return Err(Fault::new(at..at + 1, "an argument has no U+0000"));
+    }
     let words = words::split(options.text, options.start)?;
     if let Some(word) = words.iter().find(|word| word.plain && word.text == "&") {
         return Err(

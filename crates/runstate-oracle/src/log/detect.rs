@@ -98,20 +98,20 @@ pub(super) fn opens_message(text: &[u8]) -> bool {
     let Some((&quote @ (b'"' | b'\''), text)) = text.split_first() else {
         return false;
     };
-    let members = [
-        &b"timestamp"[..],
-        b"return",
-        b"execute",
-        b"event",
-        b"id",
-        b"error",
-        b"QMP",
-        b"data",
-        b"arguments",
-        b"exec-oob",
-    ];
-    members.iter().any(|member| {
-        text.strip_prefix(*member)
-            .is_some_and(|rest| rest.first() == Some(&quote))
-    })
+    let Some(end) = text.iter().take(16).position(|&b| b == quote) else {
+        return false;
+    };
+    matches!(
+        &text[..end],
+        b"timestamp"
+            | b"return"
+            | b"execute"
+            | b"event"
+            | b"id"
+            | b"error"
+            | b"QMP"
+            | b"data"
+            | b"arguments"
+            | b"exec-oob"
+    )
 }

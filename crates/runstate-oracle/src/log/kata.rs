@@ -125,7 +125,7 @@ fn go_event(vm: VmId, line: &[u8], column: usize, out: &mut Out<'_>) {
             _ => {}
         }
     }
-    let kind = EventKind::from_name(name.as_bytes());
+    let kind = EventKind::from_name(name);
     // Nothing is odd here: it was all read.
     let _read = data.event(kind, name, None, !map.is_empty(), &mut |heard: Heard<'_>| {
         out.heard(vm, column, heard);

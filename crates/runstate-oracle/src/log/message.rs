@@ -7,25 +7,30 @@ use super::trouble::{Trouble, TroubleKind};
 /// A result longer than this is not looked into: it is no StatusInfo.
 const LONG: usize = 256;
 
-/// Reads one message at the cursor and emits what it says. Nothing has been emitted when it is [`Odd`].
-pub(super) fn read<'a>(cursor: &mut Cursor<'a>, emit: &mut dyn FnMut(Heard<'a>)) -> Result<(), Odd> {
-    let start = cursor.at;
-    if usual_event(cursor, emit)? {
-        return Ok(());
+/// How QEMU begins an event.
+const USUAL_EVENT: &[u8; 26] = b"{\"timestamp\": {\"seconds\": ";
+
+/// Reads the message that begins at this byte of the text and emits what it says. Returns where it ends; nothing has been
+/// emitted when it is [`Odd`].
+#[inline]
+pub(super) fn read<'a>(text: &'a [u8], at: usize, emit: &mut impl FnMut(Heard<'a>)) -> Result<usize, Odd> {
+    // Each way has a cursor of its own, which stays in registers.
+    let mut cursor = Cursor::at(text, at);
+    if usual_event(&mut cursor, emit)? {
+        return Ok(cursor.at);
     }
-    cursor.at = start;
-    let mut parts = Parts::default();
-    let mut wrong = Data::default();
-    members(cursor, &mut parts, &mut wrong)?;
-    parts.data = wrong;
-    parts.emit(emit)
+    let mut cursor = Cursor::at(text, at);
+    if event_in_any_order(&mut cursor, emit)? {
+        return Ok(cursor.at);
+    }
+    any_message(text, at, emit)
 }
 
 /// An event exactly as QEMU prints it: `{"timestamp": {"seconds": S, "microseconds": U}, "event": "NAME"`, then `}` or
 /// `, "data": {..}}`. Whether it was one.
-#[inline]
-fn usual_event<'a>(cursor: &mut Cursor<'a>, emit: &mut dyn FnMut(Heard<'a>)) -> Result<bool, Odd> {
-    if !cursor.literal(b"{\"timestamp\": {\"seconds\": ") {
+#[inline(always)]
+fn usual_event<'a>(cursor: &mut Cursor<'a>, emit: &mut impl FnMut(Heard<'a>)) -> Result<bool, Odd> {
+    if !cursor.literal(USUAL_EVENT) {
         return Ok(false);
     }
     let seconds = cursor.integer()?;
@@ -37,19 +42,19 @@ fn usual_event<'a>(cursor: &mut Cursor<'a>, emit: &mut dyn FnMut(Heard<'a>)) -> 
         return Ok(false);
     }
     let name = cursor.closed_string()?;
-    let kind = EventKind::from_name(name);
     let timestamp = Some(Timestamp {
         seconds,
         microseconds,
     });
-    if kind == EventKind::Other && ends_message(cursor.rest()) {
-        let mut event = Event::new(kind, utf8(name)?);
-        event.timestamp = timestamp;
-        event.has_data = cursor.rest().len() > 1;
+    let Some(kind) = EventKind::of(name) else {
+        let rest = cursor.rest();
+        if !ends_message(rest) {
+            return Ok(false);
+        }
         cursor.finish();
-        emit(Heard::Event(event));
+        other_event(name, timestamp, rest.len() > 1, emit)?;
         return Ok(true);
-    }
+    };
     let mut data = Data::default();
     let has_data = cursor.literal(b", \"data\": ");
     if has_data {
@@ -59,21 +64,70 @@ fn usual_event<'a>(cursor: &mut Cursor<'a>, emit: &mut dyn FnMut(Heard<'a>)) -> 
     if !cursor.eat(b'}') {
         return Ok(false);
     }
-    data.event(kind, utf8(name)?, timestamp, has_data, emit)?;
+    data.event(kind, kind.name(), timestamp, has_data, emit)?;
+    Ok(true)
+}
+
+/// An event of another subsystem.
+#[inline]
+fn other_event<'a>(
+    name: &'a [u8],
+    timestamp: Option<Timestamp>,
+    has_data: bool,
+    emit: &mut impl FnMut(Heard<'a>),
+) -> Result<(), Odd> {
+    let mut event = Event::new(EventKind::Other, utf8(name)?);
+    event.timestamp = timestamp;
+    event.has_data = has_data;
+    emit(Heard::Event(event));
+    Ok(())
+}
+
+/// An event that begins with any of its members, and has them in any order. Whether it was one.
+#[inline(always)]
+fn event_in_any_order<'a>(cursor: &mut Cursor<'a>, emit: &mut impl FnMut(Heard<'a>)) -> Result<bool, Odd> {
+    if !cursor.open()? {
+        return Ok(false);
+    }
+    let mut name = None;
+    let mut when = None;
+    let mut data = Data::default();
+    let mut has_data = false;
+    loop {
+        if cursor.key(b"\"event\"") {
+            name = Some(cursor.string()?);
+        } else if cursor.key(b"\"timestamp\"") {
+            when = Some(timestamp(cursor)?);
+        } else if cursor.key(b"\"data\"") {
+            has_data = true;
+            data.read(cursor)?;
+        } else {
+            return Ok(false);
+        }
+        if !cursor.more()? {
+            break;
+        }
+    }
+    let Some(name) = name else { return Ok(false) };
+    match EventKind::of(name) {
+        Some(kind) => data.event(kind, kind.name(), when, has_data, emit)?,
+        None => other_event(name, when, has_data, emit)?,
+    }
     Ok(true)
 }
 
 /// Any message, in any order of its members.
-fn members<'a>(cursor: &mut Cursor<'a>, parts: &mut Parts<'a>, data: &mut Data<'a>) -> Result<(), Odd> {
-    let whole = cursor.clone();
-    let mut long = false;
-    let read = cursor.members(|key, cursor| {
-        match key {
-            b"timestamp" => parts.timestamp = Some(timestamp(cursor)?),
+fn any_message<'a>(text: &'a [u8], start: usize, emit: &mut impl FnMut(Heard<'a>)) -> Result<usize, Odd> {
+    let mut cursor = Cursor::at(text, start);
+    let mut parts = Parts::default();
+    let mut more = cursor.open()?;
+    while more {
+        match cursor.other_key()? {
+            b"timestamp" => parts.timestamp = Some(timestamp(&mut cursor)?),
             b"event" => parts.event = Some(cursor.text()?),
             b"data" => {
                 parts.has_data = true;
-                data.read(cursor)?;
+                parts.data.read(&mut cursor)?;
             }
             b"execute" => parts.execute = Some(cursor.text()?),
             b"exec-oob" => {
@@ -83,71 +137,71 @@ fn members<'a>(cursor: &mut Cursor<'a>, parts: &mut Parts<'a>, data: &mut Data<'
             b"arguments" => parts.arguments = Some(utf8(cursor.value()?)?),
             b"id" => parts.id = Some(utf8(cursor.value()?)?),
             b"return" => {
-                parts.returned = Some(status(cursor));
+                parts.returned = Some(status(cursor.clone()));
                 if cursor.rest().len() > LONG && ends_message(cursor.rest()) {
-                    // The rest is the result and perhaps the id: leave the loop over the members.
-                    long = true;
-                    return Err(Odd);
+                    // What remains is the result and perhaps the id.
+                    if let Some(id) = trailing_id(&text[start..]) {
+                        parts.id = Some(utf8(id)?);
+                    }
+                    cursor.finish();
+                    break;
                 }
                 cursor.value()?;
             }
-            b"error" => parts.error = Some(error(cursor)?),
-            b"QMP" => parts.greeting = Some(greeting(cursor)?),
+            b"error" => parts.error = Some(error(&mut cursor)?),
+            b"QMP" => parts.greeting = Some(greeting(&mut cursor)?),
             _ => {
                 cursor.value()?;
             }
         }
-        Ok(())
-    });
-    if long {
-        parts.id = match trailing_id(whole.rest()) {
-            Some(id) => Some(utf8(id)?),
-            None => parts.id,
-        };
-        cursor.finish();
-        return Ok(());
+        more = cursor.more()?;
     }
-    read
+    parts.emit(emit)?;
+    Ok(cursor.at)
 }
 
+#[inline(always)]
 fn timestamp(cursor: &mut Cursor<'_>) -> Result<Timestamp, Odd> {
     let (mut seconds, mut microseconds) = (None, None);
-    cursor.members(|key, cursor| {
-        match key {
-            b"seconds" => seconds = Some(cursor.integer()?),
-            b"microseconds" => microseconds = Some(cursor.integer()?),
-            _ => {
-                cursor.value()?;
-            }
+    let mut more = cursor.open()?;
+    while more {
+        if cursor.key(b"\"seconds\"") {
+            seconds = Some(cursor.integer()?);
+        } else if cursor.key(b"\"microseconds\"") {
+            microseconds = Some(cursor.integer()?);
+        } else {
+            cursor.other_member()?;
         }
-        Ok(())
-    })?;
-    Ok(Timestamp {
-        seconds: seconds.ok_or(Odd)?,
-        microseconds: microseconds.ok_or(Odd)?,
-    })
+        more = cursor.more()?;
+    }
+    match (seconds, microseconds) {
+        (Some(seconds), Some(microseconds)) => Ok(Timestamp {
+            seconds,
+            microseconds,
+        }),
+        (_, _) => Err(Odd),
+    }
 }
 
-/// The StatusInfo here, if it is one. The cursor stays.
-fn status<'a>(cursor: &Cursor<'a>) -> Option<Status<'a>> {
-    let mut cursor = cursor.clone();
+/// The StatusInfo here, if it is one.
+fn status(mut cursor: Cursor<'_>) -> Option<Status<'_>> {
     let first = cursor.rest().strip_prefix(b"{")?.trim_ascii_start();
     let known = [&b"\"status\""[..], b"\"running\"", b"\"singlestep\""];
     if !known.iter().any(|key| first.starts_with(key)) {
         return None;
     }
     let (mut status, mut running) = (None, None);
-    let read = cursor.members(|key, cursor| {
-        match key {
-            b"status" => status = Some(cursor.text()?),
-            b"running" => running = Some(cursor.boolean()?),
-            _ => {
-                cursor.value()?;
-            }
+    let mut more = cursor.open().ok()?;
+    while more {
+        if cursor.key(b"\"status\"") {
+            status = Some(cursor.text().ok()?);
+        } else if cursor.key(b"\"running\"") {
+            running = Some(cursor.boolean().ok()?);
+        } else {
+            cursor.other_member().ok()?;
         }
-        Ok(())
-    });
-    read.ok()?;
+        more = cursor.more().ok()?;
+    }
     Some(Status {
         status: status?,
         running: running?,
@@ -156,16 +210,17 @@ fn status<'a>(cursor: &Cursor<'a>) -> Option<Status<'a>> {
 
 fn error<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, &'a str), Odd> {
     let (mut class, mut desc) = (None, None);
-    cursor.members(|key, cursor| {
-        match key {
-            b"class" => class = Some(cursor.text()?),
-            b"desc" => desc = Some(cursor.text()?),
-            _ => {
-                cursor.value()?;
-            }
+    let mut more = cursor.open()?;
+    while more {
+        if cursor.key(b"\"class\"") {
+            class = Some(cursor.text()?);
+        } else if cursor.key(b"\"desc\"") {
+            desc = Some(cursor.text()?);
+        } else {
+            cursor.other_member()?;
         }
-        Ok(())
-    })?;
+        more = cursor.more()?;
+    }
     Ok((class.ok_or(Odd)?, desc.ok_or(Odd)?))
 }
 
@@ -174,46 +229,57 @@ fn greeting<'a>(cursor: &mut Cursor<'a>) -> Result<Greeting<'a>, Odd> {
         version: [0; 3],
         package: "",
     };
-    cursor.members(|key, cursor| {
-        if key != b"version" {
-            cursor.value()?;
-            return Ok(());
+    let mut more = cursor.open()?;
+    while more {
+        if cursor.key(b"\"version\"") {
+            version(cursor, &mut greeting)?;
+        } else {
+            cursor.other_member()?;
         }
-        cursor.members(|key, cursor| {
-            match key {
-                b"package" => greeting.package = cursor.text()?,
-                b"qemu" => cursor.members(|key, cursor| {
-                    let number = u32::try_from(cursor.integer()?).map_err(|_| Odd)?;
-                    match key {
-                        b"major" => greeting.version[0] = number,
-                        b"minor" => greeting.version[1] = number,
-                        b"micro" => greeting.version[2] = number,
-                        _ => {}
-                    }
-                    Ok(())
-                })?,
-                _ => {
-                    cursor.value()?;
-                }
-            }
-            Ok(())
-        })
-    })?;
+        more = cursor.more()?;
+    }
     Ok(greeting)
+}
+
+fn version<'a>(cursor: &mut Cursor<'a>, greeting: &mut Greeting<'a>) -> Result<(), Odd> {
+    let mut more = cursor.open()?;
+    while more {
+        if cursor.key(b"\"package\"") {
+            greeting.package = cursor.text()?;
+        } else if cursor.key(b"\"qemu\"") {
+            let mut more = cursor.open()?;
+            while more {
+                let name = cursor.other_key()?;
+                let number = u32::try_from(cursor.integer()?).map_err(|_| Odd)?;
+                match name {
+                    b"major" => greeting.version[0] = number,
+                    b"minor" => greeting.version[1] = number,
+                    b"micro" => greeting.version[2] = number,
+                    _ => {}
+                }
+                more = cursor.more()?;
+            }
+        } else {
+            cursor.other_member()?;
+        }
+        more = cursor.more()?;
+    }
+    Ok(())
 }
 
 /// A string member of this JSON object, if it is there and has no escapes.
 pub(super) fn string_member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
-    let mut found = None;
-    let read = Cursor::new(object.as_bytes()).members(|key, cursor| {
+    let mut cursor = Cursor::new(object.as_bytes());
+    let mut more = cursor.open().ok()?;
+    while more {
+        let key = cursor.other_key().ok()?;
         if key == name.as_bytes() && cursor.peek() == Some(b'"') {
-            found = Some(cursor.text()?);
-        } else {
-            cursor.value()?;
+            return cursor.text().ok();
         }
-        Ok(())
-    });
-    read.ok().and(found)
+        cursor.value().ok()?;
+        more = cursor.more().ok()?;
+    }
+    None
 }
 
 /// The members of a message that matter, wherever in it they stood.
@@ -234,10 +300,10 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// Emits what the message says. qmp-shell's log has a command and its reply in one object.
-    pub(super) fn emit(&self, emit: &mut dyn FnMut(Heard<'a>)) -> Result<(), Odd> {
+    pub(super) fn emit(&self, emit: &mut impl FnMut(Heard<'a>)) -> Result<(), Odd> {
         if let Some(name) = self.event {
             return self.data.event(
-                EventKind::from_name(name.as_bytes()),
+                EventKind::from_name(name),
                 name,
                 self.timestamp,
                 self.has_data,
@@ -295,34 +361,46 @@ pub(super) enum Member<T> {
 }
 
 impl<'a> Data<'a> {
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Odd> {
         if cursor.peek() != Some(b'{') {
             cursor.value()?;
             return Ok(());
         }
-        cursor.members(|key, cursor| {
-            match key {
-                b"guest" => {
-                    self.guest = match cursor.boolean() {
-                        Ok(value) => Member::Found(value),
-                        Err(Odd) => {
-                            cursor.value()?;
-                            Member::Wrong
-                        }
+        let mut more = cursor.open()?;
+        while more {
+            if cursor.key(b"\"guest\"") {
+                self.guest = match cursor.boolean() {
+                    Ok(value) => Member::Found(value),
+                    Err(Odd) => {
+                        cursor.value()?;
+                        Member::Wrong
                     }
-                }
-                b"reason" => self.reason = string(cursor)?,
-                b"action" => self.action = string(cursor)?,
-                b"status" => self.status = string(cursor)?,
-                b"operation" => self.operation = string(cursor)?,
-                b"recipient" => self.recipient = string(cursor)?,
-                _ => {
-                    cursor.value()?;
-                }
+                };
+            } else if cursor.key(b"\"reason\"") {
+                self.reason = string(cursor)?;
+            } else if cursor.key(b"\"action\"") {
+                self.action = string(cursor)?;
+            } else {
+                self.rare(cursor)?;
             }
-            Ok(())
-        })
+            more = cursor.more()?;
+        }
+        Ok(())
+    }
+
+    /// The members of the events that are rare.
+    fn rare(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Odd> {
+        if cursor.key(b"\"status\"") {
+            self.status = string(cursor)?;
+        } else if cursor.key(b"\"operation\"") {
+            self.operation = string(cursor)?;
+        } else if cursor.key(b"\"recipient\"") {
+            self.recipient = string(cursor)?;
+        } else {
+            cursor.other_member()?;
+        }
+        Ok(())
     }
 
     /// Emits the event; before it, what of its data has another type than the schema says.
@@ -332,12 +410,16 @@ impl<'a> Data<'a> {
         name: &'a str,
         timestamp: Option<Timestamp>,
         has_data: bool,
-        emit: &mut dyn FnMut(Heard<'a>),
+        emit: &mut impl FnMut(Heard<'a>),
     ) -> Result<(), Odd> {
         let mut event = Event::new(kind, name);
         event.timestamp = timestamp;
         event.has_data = has_data;
-        let mut wrong = [None; 3];
+        if !has_data {
+            emit(Heard::Event(event));
+            return Ok(());
+        }
+        let mut wrong = [None; 2];
         match kind {
             EventKind::Shutdown | EventKind::Reset => {
                 event.guest = self.guest.take("guest", &mut wrong[0])?;
@@ -394,16 +476,17 @@ impl<T: Copy> Member<T> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn string<'a>(cursor: &mut Cursor<'a>) -> Result<Member<&'a str>, Odd> {
     if cursor.peek() != Some(b'"') {
         cursor.value()?;
         return Ok(Member::Wrong);
     }
-    if let Ok(text) = cursor.clone().text() {
-        cursor.at += text.len() + 2;
+    let start = cursor.at;
+    if let Ok(text) = cursor.text() {
         return Ok(Member::Found(text));
     }
+    cursor.at = start;
     cursor.value()?;
     Ok(Member::Odd)
 }

@@ -5,7 +5,6 @@ use core::mem::Discriminant;
 use super::message;
 use super::odd;
 use super::record::{Heard, Record, VmId};
-use super::scan::Cursor;
 use super::trouble::{Trouble, TroubleKind};
 use super::vms::Vms;
 
@@ -112,23 +111,26 @@ impl Out<'_> {
     /// put a line end behind a command, and one read from a socket may have several messages.
     pub(super) fn messages(&mut self, vm: VmId, text: &[u8], column: usize) {
         let text = text.trim_ascii_end();
-        let mut cursor = Cursor::new(text);
-        cursor.blank();
-        while cursor.peek().is_some() {
-            let start = cursor.at;
-            if message::read(&mut cursor, &mut |heard| self.heard(vm, column + start, heard)).is_err() {
-                let rest = text.get(start..).unwrap_or_default();
-                odd::read(rest, &mut |at, heard| self.heard(vm, column + start + at, heard));
+        let mut at = 0;
+        loop {
+            at += text[at..].len() - text[at..].trim_ascii_start().len();
+            if at == text.len() {
                 return;
             }
-            cursor.blank();
+            let read = message::read(text, at, &mut |heard| self.heard(vm, column + at, heard));
+            let Ok(end) = read else {
+                odd::read(&text[at..], &mut |within, heard| {
+                    self.heard(vm, column + at + within, heard);
+                });
+                return;
+            };
+            at = end;
         }
     }
 
     /// Reads the message that begins this text, whatever follows it.
     pub(super) fn first_message(&mut self, vm: VmId, text: &[u8], column: usize) {
-        let mut cursor = Cursor::new(text);
-        if message::read(&mut cursor, &mut |heard| self.heard(vm, column, heard)).is_err() {
+        if message::read(text, 0, &mut |heard| self.heard(vm, column, heard)).is_err() {
             let mut first = None;
             odd::read(text, &mut |at, heard| {
                 if *first.get_or_insert(at) == at {

@@ -25,6 +25,12 @@ impl super::FormatReader for Raw {
             }
             self.finish(out);
         }
+        if line.first() == Some(&b'{') && line.trim_ascii_end().last() == Some(&b'}') {
+            if let Some(vm) = out.vm(b"") {
+                out.messages(vm, line, 0);
+            }
+            return true;
+        }
         let text = line.trim_ascii_end();
         if text.is_empty() {
             return true;

@@ -151,10 +151,16 @@ macro_rules! event_kinds {
 
             /// The event of this name. Names are compared exactly, as QMP does.
             #[must_use]
-            pub fn from_name(name: &[u8]) -> Self {
-                match name {
-                    $($name => Self::$variant,)*
-                    _ => Self::Other,
+            pub fn from_name(name: &str) -> Self {
+                Self::of(name.as_bytes()).unwrap_or(Self::Other)
+            }
+
+            /// Its name; empty for `Other`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                    Self::Other => "",
                 }
             }
         }
@@ -163,38 +169,74 @@ macro_rules! event_kinds {
 
 event_kinds! {
     /// `SHUTDOWN`
-    Shutdown = b"SHUTDOWN",
+    Shutdown = "SHUTDOWN",
     /// `POWERDOWN`
-    Powerdown = b"POWERDOWN",
+    Powerdown = "POWERDOWN",
     /// `RESET`
-    Reset = b"RESET",
+    Reset = "RESET",
     /// `STOP`
-    Stop = b"STOP",
+    Stop = "STOP",
     /// `RESUME`
-    Resume = b"RESUME",
+    Resume = "RESUME",
     /// `SUSPEND`
-    Suspend = b"SUSPEND",
+    Suspend = "SUSPEND",
     /// `SUSPEND_DISK`
-    SuspendDisk = b"SUSPEND_DISK",
+    SuspendDisk = "SUSPEND_DISK",
     /// `WAKEUP`
-    Wakeup = b"WAKEUP",
+    Wakeup = "WAKEUP",
     /// `WATCHDOG`
-    Watchdog = b"WATCHDOG",
+    Watchdog = "WATCHDOG",
     /// `GUEST_PANICKED`
-    GuestPanicked = b"GUEST_PANICKED",
+    GuestPanicked = "GUEST_PANICKED",
     /// `GUEST_CRASHLOADED`
-    GuestCrashloaded = b"GUEST_CRASHLOADED",
+    GuestCrashloaded = "GUEST_CRASHLOADED",
     /// `GUEST_PVSHUTDOWN`, since 9.1
-    GuestPvshutdown = b"GUEST_PVSHUTDOWN",
+    GuestPvshutdown = "GUEST_PVSHUTDOWN",
     /// `MEMORY_FAILURE`
-    MemoryFailure = b"MEMORY_FAILURE",
+    MemoryFailure = "MEMORY_FAILURE",
     /// `BLOCK_IO_ERROR` (block-core.json): the cause of a stop for `io-error`
-    BlockIoError = b"BLOCK_IO_ERROR",
+    BlockIoError = "BLOCK_IO_ERROR",
     /// `MIGRATION` (migration.json)
-    Migration = b"MIGRATION",
+    Migration = "MIGRATION",
 }
 
+/// Found by trying: with it no two names have the same slot.
+const SLOT_FACTOR: usize = 5;
+
+/// The events by [`EventKind::slot`] of their names.
+const BY_NAME: [EventKind; 32] = {
+    let mut table = [EventKind::Other; 32];
+    let mut i = 0;
+    while i < EventKind::ALL.len() {
+        let kind = EventKind::ALL[i];
+        let slot = EventKind::slot(kind.name().as_bytes());
+        assert!(
+            matches!(table[slot], EventKind::Other),
+            "no two events share a slot"
+        );
+        table[slot] = kind;
+        i += 1;
+    }
+    table
+};
+
 impl EventKind {
+    /// A place for each name: a comparison with one name, not with all.
+    #[inline]
+    const fn slot(name: &[u8]) -> usize {
+        match name {
+            [first, ..] => (name.len() * SLOT_FACTOR + *first as usize) % 32,
+            [] => 0,
+        }
+    }
+
+    /// The event of this name, if it is not another one.
+    #[inline]
+    pub(crate) fn of(name: &[u8]) -> Option<Self> {
+        let kind = BY_NAME[Self::slot(name)];
+        (kind.name().as_bytes() == name && !name.is_empty()).then_some(kind)
+    }
+
     /// The event of this number in `QAPIEvent`, if that is the same in 6.0 to 11.0: run-state.json is the first module
     /// that has events, and up to GUEST_CRASHLOADED its events have not changed since 5.0.
     #[must_use]

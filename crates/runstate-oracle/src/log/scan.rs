@@ -17,94 +17,117 @@ pub(super) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self::at(bytes, 0)
+    }
+
+    pub(super) const fn at(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
     }
 
     /// Skips white space.
-    #[inline]
+    ///
+    /// Like the other methods a branch that is guessed, not arithmetic with what was read: so the CPU goes on to the
+    /// next member before it has read this one.
+    #[inline(always)]
     pub(super) fn blank(&mut self) {
-        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.peek() {
-            self.at += 1;
+        if let Some(b' ' | b'\t' | b'\r' | b'\n') = self.peek() {
+            self.at = blank_end(self.bytes, self.at);
         }
     }
 
-    #[inline]
-    pub(super) fn eat(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
+    /// Skips this byte and the white space on both sides.
+    #[inline(always)]
+    fn separator(&mut self, byte: u8) -> Result<(), Odd> {
+        // QEMU's way, most others' way, any way.
+        if self.bytes.get(self.at) == Some(&byte) {
+            match self.bytes.get(self.at + 1..self.at + 3) {
+                Some([b' ', next]) if *next > b' ' => self.at += 2,
+                Some([next, _]) if *next > b' ' => self.at += 1,
+                Some(_) | None => {
+                    self.at += 1;
+                    self.blank();
+                }
+            }
+            return Ok(());
+        }
+        self.blank();
+        self.expect(byte)?;
+        self.blank();
+        Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
+    pub(super) fn eat(&mut self, byte: u8) -> bool {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            return true;
+        }
+        false
+    }
+
+    #[inline(always)]
     pub(super) fn expect(&mut self, byte: u8) -> Result<(), Odd> {
         if self.eat(byte) { Ok(()) } else { Err(Odd) }
     }
 
     /// Skips exactly this text, if it is here.
-    #[inline]
-    pub(super) fn literal(&mut self, text: &[u8]) -> bool {
-        let found = self.rest().starts_with(text);
+    #[inline(always)]
+    pub(super) fn literal<const N: usize>(&mut self, text: &[u8; N]) -> bool {
+        let found = self.rest().first_chunk() == Some(text);
         if found {
-            self.at += text.len();
+            self.at += N;
         }
         found
     }
 
     /// A string without escapes, quotes not included.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Result<&'a [u8], Odd> {
         self.expect(b'"')?;
         self.closed_string()
     }
 
     /// The same, behind the opening quote.
-    #[inline]
+    #[inline(always)]
     pub(super) fn closed_string(&mut self) -> Result<&'a [u8], Odd> {
         let rest = self.rest();
-        // Names and reasons are short: a plain loop beats setting up a vector search.
-        for (i, &byte) in rest.iter().enumerate().take(24) {
-            match byte {
-                b'"' => {
-                    self.at += i + 1;
-                    return Ok(&rest[..i]);
-                }
-                b'\\' => return Err(Odd),
-                _ => {}
-            }
-        }
-        match memchr2(b'"', b'\\', rest) {
-            Some(i) if rest[i] == b'"' => {
-                self.at += i + 1;
-                Ok(&rest[..i])
-            }
-            Some(_) | None => Err(Odd),
-        }
+        let length = string_length(rest)?;
+        self.at += length + 1;
+        Ok(&rest[..length])
     }
 
     /// The same as UTF-8.
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(&mut self) -> Result<&'a str, Odd> {
         utf8(self.string()?)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn integer(&mut self) -> Result<i64, Odd> {
         let negative = self.eat(b'-');
-        let start = self.at;
-        let mut value = 0_i64;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
-            value = value.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
-            self.at += 1;
+        let mut value = 0_u64;
+        let mut digits = 0;
+        loop {
+            let (count, part) = eight_digits(self.rest());
+            self.at += count;
+            digits += count;
+            // 18 digits fit; what has more is no time and no version.
+            if digits > 18 {
+                return Err(Odd);
+            }
+            value = value * POWERS[count] + part;
+            if count < 8 {
+                break;
+            }
         }
-        // 18 digits fit; what has more is no time and no version.
-        let digits = self.at - start;
-        if digits == 0 || digits > 18 || matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
+        if digits == 0 || matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
             return Err(Odd);
         }
+        let value = i64::try_from(value).map_err(|_| Odd)?;
         Ok(if negative { -value } else { value })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn boolean(&mut self) -> Result<bool, Odd> {
         if self.literal(b"true") {
             Ok(true)
@@ -116,94 +139,76 @@ impl<'a> Cursor<'a> {
     }
 
     /// Skips a value of any kind and returns its text.
+    #[inline(always)]
     pub(super) fn value(&mut self) -> Result<&'a [u8], Odd> {
         let start = self.at;
-        match self.peek() {
-            Some(b'"') => self.skip_string()?,
-            Some(b'{' | b'[') => self.skip_container()?,
-            Some(b'-' | b'0'..=b'9' | b'a'..=b'z') => {
-                while let Some(b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E') = self.peek() {
-                    self.at += 1;
-                }
-            }
-            Some(_) | None => return Err(Odd),
-        }
+        self.at = value_end(self.bytes, start)?;
         Ok(&self.bytes[start..self.at])
     }
 
-    /// The members of an object, one call each; the callback takes the value.
-    #[inline]
-    pub(super) fn members(
-        &mut self,
-        mut each: impl FnMut(&'a [u8], &mut Self) -> Result<(), Odd>,
-    ) -> Result<(), Odd> {
+    /// Enters an object. Has it a first member?
+    #[inline(always)]
+    pub(super) fn open(&mut self) -> Result<bool, Odd> {
         self.expect(b'{')?;
-        self.blank();
-        if self.eat(b'}') {
-            return Ok(());
+        if self.peek() == Some(b'"') {
+            return Ok(true);
         }
-        loop {
-            let key = self.string()?;
-            self.blank();
-            self.expect(b':')?;
-            self.blank();
-            each(key, self)?;
+        self.blank();
+        Ok(!self.eat(b'}'))
+    }
+
+    /// Behind a member: is there another? Leaves the object if not.
+    #[inline(always)]
+    pub(super) fn more(&mut self) -> Result<bool, Odd> {
+        if self.eat(b'}') {
+            return Ok(false);
+        }
+        if self.peek() != Some(b',') {
             self.blank();
             if self.eat(b'}') {
-                return Ok(());
-            }
-            self.expect(b',')?;
-            self.blank();
-        }
-    }
-
-    fn skip_string(&mut self) -> Result<(), Odd> {
-        self.expect(b'"')?;
-        loop {
-            let rest = self.rest();
-            let i = memchr2(b'"', b'\\', rest).ok_or(Odd)?;
-            if rest[i] == b'"' {
-                self.at += i + 1;
-                return Ok(());
-            }
-            self.at += i + 2;
-            if self.at > self.bytes.len() {
-                return Err(Odd);
+                return Ok(false);
             }
         }
+        self.separator(b',')?;
+        Ok(true)
     }
 
-    /// Skips to the bracket that closes the one here. Which kind closes which is not looked at: pass-through text is
-    /// not validated.
-    fn skip_container(&mut self) -> Result<(), Odd> {
-        let mut depth = 0_usize;
-        while let Some(byte) = self.peek() {
-            match byte {
-                b'"' => {
-                    self.skip_string()?;
-                    continue;
-                }
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => {
-                    depth -= 1;
-                    if depth == 0 {
-                        self.at += 1;
-                        return Ok(());
-                    }
-                }
-                _ => {}
-            }
-            self.at += 1;
+    /// Is this (in its quotes) the member's name? Then its value is next. A comparison of known length is much quicker
+    /// than finding out where the name ends.
+    #[inline(always)]
+    pub(super) fn key<const N: usize>(&mut self, quoted: &[u8; N]) -> bool {
+        let start = self.at;
+        if !self.literal(quoted) {
+            return false;
         }
-        Err(Odd)
+        if self.separator(b':').is_err() {
+            self.at = start;
+            return false;
+        }
+        true
     }
 
-    #[inline]
+    /// The member's name, whatever it is; its value is next.
+    #[inline(always)]
+    pub(super) fn other_key(&mut self) -> Result<&'a [u8], Odd> {
+        let key = self.string()?;
+        self.separator(b':')?;
+        Ok(key)
+    }
+
+    /// Skips a member that does not matter.
+    pub(super) fn other_member(&mut self) -> Result<(), Odd> {
+        self.other_key()?;
+        self.value()?;
+        Ok(())
+    }
+
+    #[inline(always)]
     pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn rest(&self) -> &'a [u8] {
         &self.bytes[self.at..]
     }
@@ -211,6 +216,136 @@ impl<'a> Cursor<'a> {
     pub(super) fn finish(&mut self) {
         self.at = self.bytes.len();
     }
+}
+
+/// Where the white space ends that begins here.
+fn blank_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t' | b'\r' | b'\n') = bytes.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the value that begins here ends.
+fn value_end(bytes: &[u8], at: usize) -> Result<usize, Odd> {
+    match bytes.get(at) {
+        Some(b'"') => string_end(bytes, at + 1),
+        Some(b'{' | b'[') => container_end(bytes, at),
+        Some(b'-' | b'0'..=b'9' | b'a'..=b'z') => {
+            let rest = &bytes[at..];
+            let end = rest
+                .iter()
+                .position(|b| !matches!(b, b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E'));
+            Ok(at + end.unwrap_or(rest.len()))
+        }
+        Some(_) | None => Err(Odd),
+    }
+}
+
+/// Where the string ends whose inside begins here: behind its closing quote.
+fn string_end(bytes: &[u8], mut at: usize) -> Result<usize, Odd> {
+    loop {
+        let rest = bytes.get(at..).ok_or(Odd)?;
+        let found = memchr2(b'"', b'\\', rest).ok_or(Odd)?;
+        if rest[found] == b'"' {
+            return Ok(at + found + 1);
+        }
+        at += found + 2;
+    }
+}
+
+/// Where the object or array ends that begins here. Which bracket closes which is not looked at: what passes through is
+/// not validated.
+fn container_end(bytes: &[u8], mut at: usize) -> Result<usize, Odd> {
+    let mut depth = 0_usize;
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'"' => at = string_end(bytes, at)?,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Ok(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    Err(Odd)
+}
+
+/// The byte in every place of a word.
+const fn everywhere(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// The bytes of a word that are zero, by their highest bits; exact up to the first one.
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(everywhere(1)) & !word & everywhere(0x80)
+}
+
+/// How long the string is that ends in this text. Names and reasons are short: looking at eight bytes at a time beats
+/// setting up a vector search.
+#[inline]
+fn string_length(text: &[u8]) -> Result<usize, Odd> {
+    let (words, tail) = text.as_chunks::<8>();
+    let mut at = 0;
+    for word in words.iter().take(4) {
+        let word = u64::from_le_bytes(*word);
+        let ends = zeros(word ^ everywhere(b'"')) | zeros(word ^ everywhere(b'\\'));
+        if ends != 0 {
+            at += (ends.trailing_zeros() / 8) as usize;
+            return if text[at] == b'"' { Ok(at) } else { Err(Odd) };
+        }
+        at += 8;
+    }
+    let rest = if words.len() <= 4 { tail } else { &text[at..] };
+    match memchr2(b'"', b'\\', rest) {
+        Some(end) if rest[end] == b'"' => Ok(at + end),
+        Some(_) | None => Err(Odd),
+    }
+}
+
+/// 1, 10, .. 100,000,000
+const POWERS: [u64; 9] = [
+    1,
+    10,
+    100,
+    1000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+];
+
+/// The first digits of the text, at most eight: how many, and their value. All at once: there is no loop whose length
+/// must be guessed.
+#[inline]
+fn eight_digits(text: &[u8]) -> (usize, u64) {
+    let Some(word) = text.first_chunk() else {
+        // The last bytes of a line.
+        let count = text.iter().take_while(|b| b.is_ascii_digit()).count();
+        let value = text[..count]
+            .iter()
+            .fold(0, |value, digit| value * 10 + u64::from(digit - b'0'));
+        return (count, value);
+    };
+    // A digit's value; for other bytes more than 9. The first that is none is found exactly.
+    let values = u64::from_le_bytes(*word) ^ everywhere(b'0');
+    let others = (values.wrapping_add(everywhere(0x76)) | values) & everywhere(0x80);
+    let count = (others.trailing_zeros() / 8) as usize;
+    if count == 0 {
+        return (0, 0);
+    }
+    // As if zeros stood before them, so that there are eight.
+    let values = values << (64 - 8 * count);
+    let pairs = values.wrapping_mul(10).wrapping_add(values >> 8);
+    let mask = 0x0000_00ff_0000_00ff;
+    let high = (pairs & mask).wrapping_mul(100 + (1_000_000 << 32));
+    let low = (pairs >> 16 & mask).wrapping_mul(1 + (10_000 << 32));
+    (count, high.wrapping_add(low) >> 32)
 }
 
 #[inline]
@@ -257,19 +392,16 @@ pub(super) fn trailing_id(message: &[u8]) -> Option<&[u8]> {
 
 /// How many braces and brackets are open behind this text; `None` inside a string. Negative if too many are closed.
 pub(super) fn depth(text: &[u8]) -> Option<isize> {
-    let mut cursor = Cursor::new(text);
+    let mut at = 0;
     let mut depth = 0;
-    while let Some(byte) = cursor.peek() {
+    while let Some(byte) = text.get(at) {
+        at += 1;
         match byte {
-            b'"' => {
-                cursor.skip_string().ok()?;
-                continue;
-            }
+            b'"' => at = string_end(text, at).ok()?,
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth -= 1,
             _ => {}
         }
-        cursor.at += 1;
     }
     Some(depth)
 }
@@ -311,6 +443,44 @@ mod tests {
         assert_eq!(depth(br#"{"a": [1, {"b": "}"#), None);
         assert_eq!(depth(br#"{"a": [1, {"b": "}]\"" "#), Some(3));
         assert_eq!(depth(b"}"), Some(-1));
+    }
+
+    #[test]
+    fn strings_end_where_they_end() {
+        for length in 0..80 {
+            let text = "x".repeat(length);
+            for tail in ["\"", "\"}", "\", \"data\": {\"a\": 1}}", "\"\\"] {
+                assert_eq!(
+                    string_length(format!("{text}{tail}").as_bytes()),
+                    Ok(length),
+                    "{text}{tail}"
+                );
+            }
+            for tail in ["", "\\\"", "\\n\""] {
+                assert_eq!(
+                    string_length(format!("{text}{tail}").as_bytes()),
+                    Err(Odd),
+                    "{text}{tail}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn digits_are_read_as_str_parse_does() {
+        let digits = "123456789012345678";
+        for count in 1..=digits.len() {
+            for tail in ["", ",", "}", ", \"microseconds\": 5", "/", ":", "x", "\u{ff}"] {
+                let text = format!("{}{tail}", &digits[..count]);
+                let mut cursor = Cursor::new(text.as_bytes());
+                assert_eq!(
+                    cursor.integer(),
+                    digits[..count].parse().map_err(|_| Odd),
+                    "{text}"
+                );
+                assert_eq!(cursor.at, count, "{text}");
+            }
+        }
     }
 
     #[test]

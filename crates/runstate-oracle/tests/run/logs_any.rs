@@ -177,7 +177,7 @@ fn event() -> impl Strategy<Value = (EventKind, Option<bool>, String)> {
                 };
                 format!("\"{member}\"{space}:{space}{value}")
             });
-            let kind = EventKind::from_name(name.as_bytes());
+            let kind = EventKind::from_name(name);
             let guest = matches!(kind, EventKind::Shutdown | EventKind::Reset).then_some(guest);
             (
                 kind,

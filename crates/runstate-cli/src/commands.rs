@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+pub mod conform;
 pub mod convert;
 
 use crate::ui::{CommandResult, Ui};
@@ -31,5 +32,6 @@ macro_rules! commands {
 
 // In the order of the help.
 commands! {
+    Conform => conform,
     Convert => convert,
 }

@@ -1,10 +1,12 @@
 //! The `runstate` tool: sockets, files, the clock and the terminal around the crates that have none of them.
 //!
 //! - [`commands`]: one file per subcommand; the documentation of its `Args` is its help.
+//! - [`conform`]: real QEMU, driven through scenarios and held against the model.
 //! - [`exit`]: what exit statuses mean.
 //! - [`ui`]: what commands read and print through.
 
 pub mod commands;
+pub mod conform;
 pub mod exit;
 pub mod ui;
 

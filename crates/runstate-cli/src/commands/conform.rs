@@ -1,0 +1,234 @@
+//! `runstate conform`
+
+use core::sync::atomic::Ordering;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use runstate::Release;
+use runstate_monitor::scenario::{File, ReleaseRange, Scenario};
+
+use crate::conform::bench::Bench;
+use crate::conform::failure::Failure;
+use crate::conform::fleet::in_order;
+use crate::conform::script::Injection;
+use crate::conform::tally::Tally;
+use crate::conform::trial::{Conditions, Verdict, attempt, record};
+use crate::conform::wire::INTERRUPTED;
+use crate::exit::Outcome;
+use crate::ui::{self, CommandResult, Trouble, Ui};
+
+/// Run scenarios through a real QEMU and through the model, and show where they differ
+///
+/// Each scenario is driven through QEMU: by QMP, by the qtest socket or by a small guest, by signals, a debugger, files.
+/// What QEMU says is compared with what the model says, message by message; what the scenario expects does not matter.
+/// What no device of QEMU's PC does is left out, and counted with its reason.
+///
+/// Exit status: 0 when they agree, 1 when they differ, 2 when QEMU cannot be run.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The scenarios, or folders of them; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// The QEMU
+    #[arg(long, value_name = "PATH", default_value = "qemu-system-x86_64")]
+    qemu: PathBuf,
+    /// How the guest acts [default: as the scenario says; `-accel qtest` says qtest]
+    #[arg(long, value_enum)]
+    inject: Option<Inject>,
+    /// The release of the model [default: that of QEMU's greeting]
+    #[arg(long, value_name = "RELEASE", value_parser = parse_release)]
+    release: Option<Release>,
+    /// Write what QEMU says, as scenarios, instead of comparing
+    #[arg(long)]
+    record: bool,
+    /// How many QEMUs run at a time [default: as many as there are processors]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Inject {
+    /// Through the qtest socket, on QEMU's main-loop thread
+    Qtest,
+    /// By a vCPU
+    Vcpu,
+}
+
+impl From<Inject> for Injection {
+    fn from(inject: Inject) -> Self {
+        match inject {
+            Inject::Qtest => Self::Qtest,
+            Inject::Vcpu => Self::Vcpu,
+        }
+    }
+}
+
+fn parse_release(name: &str) -> Result<Release, String> {
+    Release::from_name(name).ok_or_else(|| {
+        let (first, last) = (Release::FIRST, Release::LAST);
+        format!("there is no release {name}; there are {first} to {last}")
+    })
+}
+
+/// A scenario and where it comes from.
+struct Case {
+    title: String,
+    scenario: Scenario,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// A file cannot be read, or QEMU cannot be run.
+pub fn run(args: &Args, ui: &mut Ui) -> CommandResult {
+    let cases = cases(&args.files, ui)?;
+    // A second signal finds the handler in place already; the first one is enough.
+    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+    let bench = Bench::new(&args.qemu).map_err(Trouble::new)?;
+    let version = bench.version().map_err(Trouble::new)?;
+    let conditions = Conditions {
+        release: match args.release {
+            Some(release) => release,
+            None => release_of(version)?,
+        },
+        injection: args.inject.map(Injection::from),
+    };
+    let jobs = args.jobs.unwrap_or_else(processors);
+    if args.record {
+        write_records(&bench, &cases, conditions, jobs, ui)
+    } else {
+        check(&bench, &cases, conditions, jobs, version, ui)
+    }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn release_of((major, minor, micro): (u64, u64, u64)) -> Result<Release, Trouble> {
+    Release::from_version(major, minor, micro).ok_or_else(|| {
+        let (first, last) = (Release::FIRST, Release::LAST);
+        Trouble::new(format_args!(
+            "QEMU says that it is {major}.{minor}.{micro}, of which there is no model"
+        ))
+        .hint(format_args!(
+            "`--release` chooses a model, from {first} to {last}"
+        ))
+    })
+}
+
+/// The scenarios of the files, and of the `.qmp` files in folders, by name.
+fn cases(paths: &[PathBuf], ui: &mut Ui) -> Result<Vec<Case>, Trouble> {
+    let mut cases = Vec::new();
+    for path in paths {
+        for path in files_in(path)? {
+            let name = ui::name_of(&path);
+            let file = File::parse(&name, &ui.read(&path)?).map_err(Trouble::new)?;
+            for scenario in &file.scenarios {
+                cases.push(Case {
+                    title: format!("{name}: {}", file.title(scenario)),
+                    scenario: scenario.clone(),
+                });
+            }
+        }
+    }
+    Ok(cases)
+}
+
+fn files_in(path: &Path) -> Result<Vec<PathBuf>, Trouble> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let cannot = |error: std::io::Error| Trouble::file("read", path, &error);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(cannot)? {
+        let inner = entry.map_err(cannot)?.path();
+        if inner.is_dir() {
+            found.extend(files_in(&inner)?);
+        } else if inner.extension().is_some_and(|ending| ending == "qmp") {
+            found.push(inner);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn check(
+    bench: &Bench,
+    cases: &[Case],
+    conditions: Conditions,
+    jobs: usize,
+    version: (u64, u64, u64),
+    ui: &mut Ui,
+) -> CommandResult {
+    let mut tally = Tally::default();
+    let run = |case: &Case| {
+        case.scenario
+            .releases
+            .contains(conditions.release)
+            .then(|| attempt(bench, &case.scenario, conditions))
+    };
+    let mut told = Ok(());
+    in_order(cases, jobs, &run, &mut |case, verdict| {
+        if told.is_ok() {
+            told = tell(case, verdict.as_ref(), ui);
+        }
+        tally.count(verdict);
+        told.is_ok()
+    });
+    told?;
+    if INTERRUPTED.load(Ordering::Relaxed) {
+        return Err(Trouble::new(Failure::Interrupted));
+    }
+    write!(ui.out(), "{}", tally.summary(version, conditions.release))?;
+    Ok(tally.outcome())
+}
+
+fn tell(case: &Case, verdict: Option<&Verdict>, ui: &mut Ui) -> Result<(), Trouble> {
+    let title = &case.title;
+    match verdict {
+        None
+        | Some(Verdict::Agrees { .. } | Verdict::Undrivable(_) | Verdict::Failed(Failure::Interrupted)) => {}
+        Some(Verdict::Differs(difference)) => {
+            writeln!(ui.out(), "{title}: QEMU and the model differ\n{difference}")?;
+        }
+        Some(Verdict::Mistaken(why)) => writeln!(ui.out(), "{title}: {why}")?,
+        Some(Verdict::Failed(failure)) => writeln!(ui.out(), "{title}: {failure}")?,
+    }
+    Ok(())
+}
+
+fn write_records(
+    bench: &Bench,
+    cases: &[Case],
+    conditions: Conditions,
+    jobs: usize,
+    ui: &mut Ui,
+) -> CommandResult {
+    let run = |case: &Case| record(bench, &case.scenario, conditions);
+    let mut written = Ok(());
+    let mut outcome = Outcome::AsExpected;
+    let mut first = true;
+    in_order(cases, jobs, &run, &mut |case, recorded| {
+        written = match recorded {
+            Ok(mut scenario) => {
+                scenario.releases = ReleaseRange::only(conditions.release);
+                if cases.len() > 1 {
+                    let name = case.title.rsplit(": ").next().unwrap_or(&case.title);
+                    scenario.name.get_or_insert_with(|| name.to_owned());
+                }
+                let between = if core::mem::take(&mut first) { "" } else { "\n" };
+                write!(ui.out(), "{between}{scenario}").map_err(Trouble::from)
+            }
+            Err(failure) => {
+                outcome = Outcome::Trouble;
+                ui.warning(format_args!("{}: {failure}", case.title));
+                Ok(())
+            }
+        };
+        written.is_ok()
+    });
+    written?;
+    Ok(outcome)
+}

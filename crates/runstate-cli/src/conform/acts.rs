@@ -1,0 +1,344 @@
+//! What the guest and the host do, one thing at a time.
+
+use runstate::{Guest, Host, MemoryFailure, MemoryFailureAction};
+use runstate_qmp::Value;
+
+use super::drive::Driver;
+use super::failure::Failure;
+use super::firmware::Operation;
+use super::gdb::Debugger;
+use super::ports::{self, PortWrite};
+use super::qemu::release_fifo;
+use super::script::{Injection, Signal, undrivable};
+use super::serial::Sent;
+use super::stream;
+use super::wire::{Limit, take_in};
+
+impl Driver<'_> {
+    /// The guest does one thing.
+    pub(super) fn guest(&mut self, action: Guest, data: Option<&Value>) -> Result<(), Failure> {
+        match action {
+            // QEMU drops a key while the VM neither runs nor is suspended; it would wake nothing then.
+            Guest::Wakeup => self.qemu.control.ask(
+                r#"{"execute": "input-send-event", "arguments": {"events": [{"type": "key", "data": {"down": true, "key": {"type": "qcode", "data": "a"}}}]}}"#,
+            ).map(|_| ()),
+            Guest::MemoryFailure(failure) => self.control(&machine_check(failure)),
+            Guest::IoError(_) => self.io_error(data),
+            Guest::Debug => self.breakpoint(),
+            Guest::Shutdown
+            | Guest::Reset
+            | Guest::Panic
+            | Guest::Crashloaded
+            | Guest::Pvshutdown
+            | Guest::Watchdog
+            | Guest::Suspend
+            | Guest::SuspendDisk
+            | Guest::InternalError
+            | Guest::NotifyVmexit
+            | Guest::DebugExit(_)
+            | Guest::SubsystemReset => {
+                let write = self.port_write(action)?;
+                self.prepare_power_management(action)?;
+                match self.injection() {
+                    Injection::Qtest => {
+                        self.qtest_can(action)?;
+                        self.qemu.qtest.send(&[write])?;
+                        self.qemu.qtest.answers()
+                    }
+                    Injection::Vcpu if action == Guest::Reset && self.resets % 4 == 3 => {
+                        let sent = self.qemu.guest.send(0, Operation::TripleFault, 0, 0, false)?;
+                        self.performed(sent)
+                    }
+                    Injection::Vcpu => {
+                        let sent = self.qemu.guest.write(0, write, false)?;
+                        self.performed(sent)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The write with which the guest brings it about.
+    pub(super) fn port_write(&mut self, action: Guest) -> Result<PortWrite, Failure> {
+        match action {
+            Guest::Shutdown => Ok(ports::S5),
+            Guest::Reset => {
+                self.resets += 1;
+                Ok(ports::RESETS[self.resets % ports::RESETS.len()])
+            }
+            Guest::Panic => Ok(ports::PANIC),
+            Guest::Crashloaded => Ok(ports::CRASHLOADED),
+            Guest::Pvshutdown => Ok(ports::PVSHUTDOWN),
+            Guest::Watchdog => Ok(ports::WATCHDOG),
+            Guest::Suspend => Ok(ports::S3),
+            Guest::SuspendDisk => Ok(ports::S4),
+            Guest::DebugExit(code) => Ok(ports::debug_exit(code)),
+            Guest::Wakeup
+            | Guest::IoError(_)
+            | Guest::InternalError
+            | Guest::Debug
+            | Guest::MemoryFailure(_)
+            | Guest::NotifyVmexit
+            | Guest::SubsystemReset => undrivable("it is not done by one port write"),
+        }
+    }
+
+    /// The power management registers have to be where they are expected; a reset moves them away.
+    pub(super) fn prepare_power_management(&mut self, action: Guest) -> Result<(), Failure> {
+        if !matches!(action, Guest::Shutdown | Guest::Suspend | Guest::SuspendDisk) {
+            return Ok(());
+        }
+        match self.injection() {
+            Injection::Qtest => self.qemu.qtest.send_all(&ports::POWER_MANAGEMENT),
+            Injection::Vcpu => {
+                for write in ports::POWER_MANAGEMENT {
+                    let sent = self.qemu.guest.write(0, write, false)?;
+                    self.qemu.guest.wait(sent)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The watchdog counts virtual time, which only the qtest accelerator lets pass in a VM that does not run.
+    pub(super) fn qtest_can(&mut self, action: Guest) -> Result<(), Failure> {
+        let watchdog = action == Guest::Watchdog;
+        if watchdog && self.qemu.status()?.as_deref() != Some("running") {
+            return undrivable(
+                "a watchdog that expires in a VM that does not run needs the qtest accelerator's clock",
+            );
+        }
+        Ok(())
+    }
+
+    /// Waits until a vCPU has performed what it was sent. One that stops itself by it may never say so: then what QEMU
+    /// says in consequence is the sign.
+    pub(super) fn performed(&mut self, sent: Sent) -> Result<(), Failure> {
+        let limit = Limit::new("acknowledgement from the guest");
+        let patience = Limit::of(core::time::Duration::from_millis(300), "sign");
+        while !self.qemu.guest.acknowledged(sent) {
+            let gone = self.qemu.qmp.wire.closed || self.qemu.guest.wire.closed;
+            if gone || (self.complete() && patience.is_over()) {
+                break;
+            }
+            take_in(&mut [&mut self.qemu.guest.wire, &mut self.qemu.qmp.wire], limit)?;
+            self.listen()?;
+        }
+        Ok(())
+    }
+
+    /// A command of the driver's own; only that it was answered matters.
+    fn control(&mut self, command: &str) -> Result<(), Failure> {
+        match self.qemu.control.ask(command)? {
+            Some(answer) if answer.get("error").is_some() => {
+                Err(Failure::qemu(format!("QEMU answers {command} with {answer}")))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn io_error(&mut self, data: Option<&Value>) -> Result<(), Failure> {
+        let read = data.and_then(|data| data.get("operation")?.as_str()) == Some("read");
+        self.errors += 1;
+        let sector = u8::try_from(self.errors).expect("fewer than 256 errors");
+        let commands = ports::ide_sector(!read, sector);
+        match self.injection() {
+            Injection::Qtest => {
+                self.qemu.qtest.send_all(&commands)?;
+                if !read {
+                    self.qemu
+                        .qtest
+                        .send_all(&[PortWrite::word(ports::IDE_DATA, 0x5a5a); 256])?;
+                }
+                Ok(())
+            }
+            Injection::Vcpu => {
+                for write in commands {
+                    let sent = self.qemu.guest.write(0, write, false)?;
+                    self.performed(sent)?;
+                }
+                if read {
+                    return Ok(());
+                }
+                let sent = self.qemu.guest.write_sector(ports::IDE_DATA)?;
+                self.performed(sent)
+            }
+        }
+    }
+
+    /// The guest runs into a breakpoint, which is gone afterwards.
+    fn breakpoint(&mut self) -> Result<(), Failure> {
+        if self.injection() == Injection::Qtest {
+            return undrivable("a breakpoint needs a guest that runs");
+        }
+        let operations = [
+            Operation::Breakpoint0,
+            Operation::Breakpoint1,
+            Operation::Breakpoint2,
+            Operation::Breakpoint3,
+        ];
+        let addresses = self.bench.breakpoints();
+        let (Some(operation), Some(debugger)) = (operations.get(self.breakpoints), &mut self.debugger) else {
+            return undrivable("more breakpoints than the guest has instructions for");
+        };
+        let address = addresses[self.breakpoints];
+        self.breakpoints += 1;
+        self.qemu.guest.send(0, *operation, 0, 0, false)?;
+        debugger.answer()?;
+        debugger.remove_breakpoint(address)
+    }
+
+    /// Something happens on the host.
+    pub(super) fn host(&mut self, action: Host, signal: Option<Signal>) -> Result<(), Failure> {
+        match action {
+            Host::Signal => self.qemu.signal(signal.unwrap_or(Signal::SIGTERM)),
+            Host::GdbAttach => {
+                self.debugger = Some(self.attach()?);
+                Ok(())
+            }
+            Host::GdbInterrupt => self.debugger()?.interrupt(),
+            Host::GdbContinue => self.debugger()?.send("c"),
+            Host::GdbKill => self.debugger()?.send("k"),
+            Host::GdbDetach => {
+                self.debugger()?.ask("D").map(|_| ())?;
+                self.debugger = None;
+                Ok(())
+            }
+            Host::MigrationConverges => self.converge(),
+            Host::MigrationFails => self.break_migration(),
+            Host::IncomingArrives(stream) => {
+                let disk = self.disk.clone();
+                let template = self
+                    .bench
+                    .stream(self.machine, disk.as_ref().map(|path| path.as_path()))?;
+                let bytes = stream::patched(&template, stream)?;
+                self.feed(&bytes)?;
+                self.until_migration(&["completed", "failed"])
+            }
+            Host::IncomingFails => {
+                let disk = self.disk.clone();
+                let template = self
+                    .bench
+                    .stream(self.machine, disk.as_ref().map(|path| path.as_path()))?;
+                self.feed(&template[..3000])
+            }
+            Host::MigrationSettles => Ok(()),
+            Host::UiClose | Host::DumpCompletes | Host::JobCompletes => undrivable("nothing does it here"),
+        }
+    }
+
+    fn feed(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let path = self.qemu.directory().join("state");
+        stream::feed(&path, bytes)?;
+        // The name is free for a stream that goes out.
+        release_fifo(&path);
+        std::fs::remove_file(&path)
+            .map_err(|error| Failure::qemu(format!("cannot remove {}: {error}", path.display())))
+    }
+
+    pub(super) fn attach(&mut self) -> Result<Debugger, Failure> {
+        Ok(Debugger::new(self.qemu.connect("gdb")?))
+    }
+
+    fn debugger(&mut self) -> Result<&mut Debugger, Failure> {
+        match &mut self.debugger {
+            Some(debugger) => Ok(debugger),
+            None => undrivable("no debugger is attached"),
+        }
+    }
+
+    /// A migration that begins is held back, by its bandwidth, until the scenario says that it converges.
+    pub(super) fn before_command(&mut self, command: &Value) -> Result<(), Failure> {
+        if executed(command) == Some("migrate") {
+            self.bandwidth(10)?;
+        }
+        Ok(())
+    }
+
+    /// A migration that was cancelled takes its time to end.
+    pub(super) fn after_command(&mut self, command: &Value) -> Result<(), Failure> {
+        if executed(command) == Some("migrate_cancel") {
+            return self.until_migration(&["cancelled", "completed", "failed"]);
+        }
+        Ok(())
+    }
+
+    /// Bytes a second. QEMU sends at least a page in each tenth of one.
+    fn bandwidth(&mut self, limit: u64) -> Result<(), Failure> {
+        let command = format!(
+            r#"{{"execute": "migrate-set-parameters", "arguments": {{"max-bandwidth": {limit}, "downtime-limit": 300}}}}"#
+        );
+        // Not before the machine is there, when there is no migration either.
+        self.qemu.control.ask(&command).map(|_| ())
+    }
+
+    fn converge(&mut self) -> Result<(), Failure> {
+        self.bandwidth(1 << 40)?;
+        self.until_migration(&["completed", "failed", "pre-switchover", "cancelled"])?;
+        if self.qemu.migration_status()?.as_deref() == Some("completed") {
+            let limit = Limit::new("end of a migration that is completed");
+            while self.qemu.status()?.as_deref() == Some("finish-migrate") {
+                limit.check()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a status of the migration; none of them when there is none, or QEMU is gone.
+    fn until_migration(&mut self, statuses: &[&str]) -> Result<(), Failure> {
+        let limit = Limit::new("progress of the migration");
+        while let Some(status) = self.qemu.migration_status()? {
+            if statuses.contains(&status.as_str()) {
+                break;
+            }
+            limit.check()?;
+            std::thread::sleep(core::time::Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// Ends the process that takes the outgoing stream.
+    fn break_migration(&mut self) -> Result<(), Failure> {
+        for child in descendants(self.qemu.pid().as_raw()) {
+            // Gone already, perhaps: it ends with its parent's pipe.
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), Signal::SIGKILL);
+        }
+        // Found out by the next page, within a tenth of a second; before the switchover only when that begins.
+        self.until_migration(&["failed", "completed", "cancelled", "pre-switchover"])
+    }
+}
+
+/// The processes that a process has begun, and theirs: the shell of `exec:` and what it runs.
+fn descendants(pid: i32) -> Vec<i32> {
+    let mut found = Vec::new();
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task"));
+    for task in tasks.into_iter().flatten().flatten() {
+        let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|word| word.parse().ok()) {
+            found.push(child);
+            found.extend(descendants(child));
+        }
+    }
+    found
+}
+
+/// The command's name.
+fn executed(command: &Value) -> Option<&str> {
+    command.get("execute")?.as_str()
+}
+
+/// The monitor's `mce`: CPU, bank, status, MCG status, address, misc. A status with UC (bit 61) is uncorrected and, with
+/// CR4.MCE clear, resets the guest; a corrected one is told and logged. Bit 55 says that action is required
+/// (`do_inject_x86_mce()`, target/i386/helper.c).
+fn machine_check(failure: MemoryFailure) -> String {
+    let mut status: u64 = 0x9d00_0000_0000_0134;
+    if failure.action == MemoryFailureAction::Reset {
+        status |= 1 << 61;
+    }
+    if failure.flags.action_required {
+        status |= 1 << 55;
+    }
+    format!(
+        r#"{{"execute": "human-monitor-command", "arguments": {{"command-line": "mce 0 9 {status:#x} 5 0 0"}}}}"#
+    )
+}

@@ -1,0 +1,34 @@
+//! Held against real QEMU: drives a QEMU through scenarios and compares what it says.
+//!
+//! - [`asm`] and [`firmware`]: the guest, assembled by us;
+//! - [`machine`], [`qemu`], [`bench`](mod@bench): QEMU's options, its process, what its runs share;
+//! - [`wire`], [`qmp`], [`qtest`], [`serial`], [`gdb`]: its sockets;
+//! - [`hold`]: its main loop, held back;
+//! - [`script`] and [`drive`](mod@drive): what is done to it;
+//! - [`plan`], [`orders`], [`trial`], [`tell`]: the model beside it, and where the two differ.
+
+mod acts;
+pub mod asm;
+pub mod bench;
+mod disk;
+pub mod drive;
+pub mod failure;
+pub mod firmware;
+pub mod fleet;
+pub mod gdb;
+mod group;
+pub mod hold;
+pub mod machine;
+pub mod orders;
+pub mod plan;
+pub mod ports;
+pub mod qemu;
+pub mod qmp;
+pub mod qtest;
+pub mod script;
+pub mod serial;
+pub mod stream;
+pub mod tally;
+pub mod tell;
+pub mod trial;
+pub mod wire;

@@ -1,0 +1,8 @@
+//! What the commands do, from outside.
+
+#![expect(
+    clippy::tests_outside_test_module,
+    reason = "an integration binary is a test module as a whole"
+)]
+
+mod real_qemu;

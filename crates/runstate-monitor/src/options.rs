@@ -19,7 +19,7 @@ mod table;
 
 use std::io;
 
-use runstate::{PanicAction, RebootAction, Release, ShutdownAction, WatchdogAction};
+use runstate::{NotifyVmexitOption, PanicAction, RebootAction, Release, ShutdownAction, WatchdogAction};
 
 pub use chardev::{Address, Backend, Chardev, Socket};
 pub use device::Device;
@@ -62,6 +62,8 @@ pub struct Options {
     pub qtest_log: Option<String>,
     /// The accelerators named, the preferred one first.
     pub accelerators: Vec<String>,
+    /// `-accel kvm,notify-vmexit=` (7.2).
+    pub notify_vmexit: NotifyVmexitOption,
     /// The machine type, as it was named.
     pub machine: String,
     /// The properties of the machine, as text.
@@ -166,6 +168,7 @@ impl Options {
             qtest: None,
             qtest_log: None,
             accelerators: Vec::new(),
+            notify_vmexit: NotifyVmexitOption::Run,
             machine: "pc".to_owned(),
             machine_properties: Vec::new(),
             cpu: None,

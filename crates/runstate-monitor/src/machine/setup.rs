@@ -1,9 +1,6 @@
 //! How a machine is set up: QEMU's options, and what they do not say.
 
-use runstate::{
-    Actions, IncomingOption, Launch, Load, Machine as CoreMachine, NotifyVmexitOption, Release, RunState,
-    Thread,
-};
+use runstate::{Actions, IncomingOption, Launch, Load, Machine as CoreMachine, Release, RunState, Thread};
 
 use crate::{
     options::{Accelerator, BadOptions, Incoming, MachineFamily, Options, Report},
@@ -59,7 +56,7 @@ impl Setup {
             wakeup_support: acpi,
             nmi: acpi,
             snapshot_disk: options.can_snapshot(),
-            notify_vmexit: notify_vmexit(&options),
+            notify_vmexit: options.notify_vmexit,
             ..CoreMachine::DEFAULT
         };
         let thread = if options.accelerator() == Accelerator::Qtest {
@@ -144,10 +141,4 @@ impl Setup {
                 suspended: *status == RunState::Suspended,
             })
     }
-}
-
-/// `-accel kvm,notify-vmexit=`.
-fn notify_vmexit(options: &Options) -> NotifyVmexitOption {
-    let _ = options;
-    NotifyVmexitOption::Run
 }

@@ -1,5 +1,7 @@
 //! `-machine`, `-accel`, `-smp`, `-m`.
 
+use runstate::NotifyVmexitOption;
+
 use super::keyval::{self, Kind, Syntax};
 use super::report::Report;
 
@@ -75,10 +77,21 @@ const ACCEL_SYNTAX: Syntax = Syntax {
     keys: &[],
 };
 
-/// Reads the argument of `-accel`: its name.
-pub(crate) fn parse_accel(text: &str, warnings: &mut Vec<Report>) -> Result<String, Report> {
+/// Reads the argument of `-accel`: its name, and `notify-vmexit` where it is KVM's (7.2).
+pub(crate) fn parse_accel(
+    text: &str,
+    warnings: &mut Vec<Report>,
+) -> Result<(String, Option<NotifyVmexitOption>), Report> {
     let pairs = keyval::parse(text, ACCEL_SYNTAX, warnings)?;
-    Ok(pairs.get("accel").unwrap_or_default().to_owned())
+    let notify_vmexit = match pairs.get("notify-vmexit") {
+        None => None,
+        Some(value) => Some(NotifyVmexitOption::from_name(value).ok_or_else(|| {
+            Report::error(format!(
+                "Parameter 'notify-vmexit' does not accept value '{value}'"
+            ))
+        })?),
+    };
+    Ok((pairs.get("accel").unwrap_or_default().to_owned(), notify_vmexit))
 }
 
 /// Whether QEMU for x86 has the accelerator.

@@ -317,7 +317,10 @@ impl Parser<'_> {
     fn take_machine(&mut self, name: &str, location: &str, argument: &str) -> Result<(), Report> {
         match name {
             "accel" => {
-                let accel = machine::parse_accel(argument, &mut self.options.warnings)?;
+                let (accel, notify_vmexit) = machine::parse_accel(argument, &mut self.options.warnings)?;
+                if let Some(notify_vmexit) = notify_vmexit {
+                    self.options.notify_vmexit = notify_vmexit;
+                }
                 self.pending.accelerators.push((accel, location.to_owned()));
             }
             "smp" => self.pending.smp = Some(argument.to_owned()),

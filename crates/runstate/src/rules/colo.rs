@@ -36,7 +36,8 @@ impl Vm {
             (Migration::Colo, _) | (_, Incoming::Colo) => {}
             _ => return Ok(Answer::Refused(Refusal::NotInColo)),
         }
-        if self.is_live() {
+        // colo_runstate_is_stopped(): a suspended VM counts as stopped.
+        if self.run == RunState::Running {
             self.vm_stop_force_state(RunState::Colo, out)?;
         }
         self.announce_migration(MigrationStatus::Completed, out);

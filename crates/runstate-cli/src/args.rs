@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::Parser;
+use runstate::Release;
 
 use crate::commands::Command;
 
@@ -21,6 +22,14 @@ use crate::commands::Command;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Parses the name of a release.
+pub(crate) fn release(name: &str) -> Result<Release, String> {
+    Release::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = Release::ALL.iter().map(|release| release.name()).collect();
+        format!("the releases are {}", names.join(", "))
+    })
 }
 
 #[cfg(test)]

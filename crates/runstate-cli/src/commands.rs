@@ -2,6 +2,7 @@
 
 pub mod conform;
 pub mod convert;
+pub mod run;
 
 use crate::ui::{CommandResult, Ui};
 
@@ -32,6 +33,7 @@ macro_rules! commands {
 
 // In the order of the help.
 commands! {
+    Run => run,
     Conform => conform,
     Convert => convert,
 }

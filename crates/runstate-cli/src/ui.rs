@@ -4,6 +4,8 @@ use core::fmt::{self, Display};
 use std::io::{self, BufWriter, IsTerminal as _, Read as _, Write};
 use std::path::Path;
 
+use runstate_monitor::scenario;
+
 use crate::exit::Outcome;
 
 /// What a command comes to: how it ended, or why it could not go on.
@@ -104,6 +106,23 @@ impl Ui {
         if let Some(hint) = hint {
             self.tell(anstyle::AnsiColor::Cyan, "Hint", &hint);
         }
+    }
+
+    /// Prints what is wrong with a scenario.
+    pub fn scenario_error(&mut self, error: &scenario::Error) {
+        let text = error.to_string();
+        match error
+            .hint()
+            .and_then(|hint| text.strip_suffix(&format!("\nHint: {hint}")))
+        {
+            Some(plain) => self.error(plain, error.hint()),
+            None => self.error(text, None),
+        }
+    }
+
+    /// Prints `Difference: ..` to stderr.
+    pub fn difference(&mut self, message: impl Display) {
+        self.tell(anstyle::AnsiColor::Red, "Difference", &message);
     }
 
     /// Prints `Warning: ..` to stderr.

@@ -15,9 +15,11 @@ pub mod run;
 mod shape;
 mod statement;
 mod suggest;
+mod transcribe;
 mod words;
 
 pub use ast::{Action, Exit, File, IoErrors, Note, Scenario, Signal, Step, With};
 pub use duration::{DurationError, Nanoseconds};
 pub use error::Error;
+pub use print::AsWritten;
 pub use range::{RangeError, ReleaseRange};

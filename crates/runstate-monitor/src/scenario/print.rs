@@ -161,7 +161,7 @@ pub(super) fn host_name(action: Host) -> &'static str {
 ///
 /// Unlike QEMU's printer it keeps what is a double a double, and text readable.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct AsWritten<'a>(pub(super) &'a Value);
+pub struct AsWritten<'a>(pub &'a Value);
 
 impl Display for AsWritten<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

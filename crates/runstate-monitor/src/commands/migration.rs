@@ -34,6 +34,24 @@ const CAPABILITIES: &[(&str, Release, Option<Release>)] = &[
     ("mapped-ram", Release::V9_0, None),
 ];
 
+/// `check_caps_background_snapshot`, in its order.
+const BACKGROUND_SNAPSHOT_EXCLUDES: &[&str] = &[
+    "postcopy-ram",
+    "dirty-bitmaps",
+    "postcopy-blocktime",
+    "late-block-activate",
+    "return-path",
+    "multifd",
+    "pause-before-switchover",
+    "auto-converge",
+    "release-ram",
+    "rdma-pin-all",
+    "xbzrle",
+    "x-colo",
+    "validate-uuid",
+    "zero-copy-send",
+];
+
 fn capabilities(release: Release) -> impl Iterator<Item = &'static str> {
     CAPABILITIES
         .iter()
@@ -185,6 +203,10 @@ pub(super) fn migrate_set_capabilities(machine: &mut Machine, arguments: &Object
     if machine.vm().migration_in_flight() {
         return Err(Error::generic("There's a migration process in progress"));
     }
+    check_capabilities(release, |name| {
+        let change = changes.iter().rev().find(|(changed, _)| *changed == name);
+        change.map_or_else(|| machine.has_capability(name), |(_, state)| *state)
+    })?;
     for (name, state) in changes {
         machine.set_capability(name, state);
         if let Some(capability) = Capability::from_name(name) {
@@ -192,6 +214,23 @@ pub(super) fn migrate_set_capabilities(machine: &mut Machine, arguments: &Object
         }
     }
     Ok(Value::empty())
+}
+
+/// What excludes or requires what: `migrate_caps_check()`, migration/options.c (migration/migration.c before 8.1).
+fn check_capabilities(release: Release, on: impl Fn(&str) -> bool) -> Result<(), Error> {
+    if release >= Release::V11_0 && on("x-colo") && !on("return-path") {
+        return Err(Error::generic(
+            "Capability 'x-colo' requires capability 'return-path'",
+        ));
+    }
+    if on("background-snapshot")
+        && let Some(conflict) = BACKGROUND_SNAPSHOT_EXCLUDES.iter().find(|name| on(name))
+    {
+        return Err(Error::generic(format!(
+            "Background-snapshot is not compatible with {conflict}"
+        )));
+    }
+    Ok(())
 }
 
 pub(super) fn query_migrate_capabilities(machine: &mut Machine, arguments: &Object) -> Result<Value, Error> {

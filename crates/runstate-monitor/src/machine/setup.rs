@@ -83,7 +83,10 @@ impl Setup {
             With::IoErrors(io_errors) => self.io_errors = *io_errors,
             // How many vCPUs act is for whoever makes the guest act.
             With::Vcpus(_) => {}
-            With::Snapshot { tag, status } => self.snapshots.push((tag.clone(), *status)),
+            With::Snapshot { tag, status } => {
+                self.machine.snapshot_disk = true;
+                self.snapshots.push((tag.clone(), *status));
+            }
             With::CpusNotResettable => self.machine.cpus_resettable = false,
             With::WakeupOff => self.machine.wakeup_support = false,
             With::NmiOff => self.machine.nmi = false,

@@ -4,6 +4,7 @@
     reason = "an integration binary is a test module as a whole"
 )]
 
+mod cookbook;
 mod corpus;
 mod monitor;
 mod options;

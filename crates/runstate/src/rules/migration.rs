@@ -325,6 +325,9 @@ impl Vm {
                 self.wakeup(out)?;
             }
             self.old_state = self.run;
+            if postcopy && self.postcopy_active_before_stop() {
+                self.announce_migration(MigrationStatus::PostcopyActive, out);
+            }
             self.vm_stop_force_state(RunState::FinishMigrate, out)?;
         }
         if self.has_capability(Capability::PauseBeforeSwitchover) {
@@ -366,8 +369,16 @@ impl Vm {
         if self.release.migration_announces_postcopy_device() {
             self.announce_migration(MigrationStatus::PostcopyDevice, out);
         }
-        self.announce_migration(MigrationStatus::PostcopyActive, out);
+        if paused_before || !self.postcopy_active_before_stop() {
+            self.announce_migration(MigrationStatus::PostcopyActive, out);
+        }
         self.migration = Migration::Postcopy;
+    }
+
+    /// `postcopy_start()` sets the status before it stops the VM, unless it is to pause in between (10.0 always sends the device
+    /// state's `device` first).
+    const fn postcopy_active_before_stop(&self) -> bool {
+        !self.release.migration_announces_device() && !self.has_capability(Capability::PauseBeforeSwitchover)
     }
 
     /// `migration_iteration_finish()` of a migration that completed.

@@ -3,11 +3,13 @@
 //! - [`commands`]: one file per subcommand; the documentation of its `Args` is its help.
 //! - [`conform`]: real QEMU, driven through scenarios and held against the model.
 //! - [`exit`]: what exit statuses mean.
+//! - [`input`]: what logs are read from, compressed or not.
 //! - [`ui`]: what commands read and print through.
 
 pub mod commands;
 pub mod conform;
 pub mod exit;
+pub mod input;
 pub mod ui;
 
 mod args;

@@ -324,7 +324,9 @@ impl Vm {
                 // A suspended guest is woken first; WAKEUP follows from the main loop. (b4e9ddccd1, 9.0, ended this.)
                 self.wakeup(out)?;
             }
-            self.old_state = self.run;
+            // Up to 8.0 postcopy_start() does not note that the VM ran, so a failure does not start it again.
+            let noted = !postcopy || self.release.failed_migration_restores_state();
+            self.old_state = if noted { self.run } else { RunState::Postmigrate };
             if postcopy && self.postcopy_active_before_stop() {
                 self.announce_migration(MigrationStatus::PostcopyActive, out);
             }

@@ -3,12 +3,16 @@
 //! - [`act`], [`situation`], [`told`]: every input by name, every run state as it comes about, and what one input in one of them
 //!   makes QEMU say.
 //! - [`matrix`], [`explain`]: all of that as one table, and the table in blocks that people and programs read.
+//! - [`explore`], [`path`], [`abort`]: every state that is reachable, the shortest way there, and the ways to an abort.
 //! - [`log`]: logs of QMP conversations, whoever wrote them.
 
+pub mod abort;
 pub mod act;
 pub mod explain;
+pub mod explore;
 pub mod log;
 pub mod matrix;
+pub mod path;
 pub mod situation;
 pub mod told;
 pub mod words;

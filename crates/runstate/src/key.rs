@@ -1,7 +1,7 @@
 //! A VM as a number, for those who keep many: an explorer, a log checker.
 
 use crate::{
-    RunState, ShutdownCause, Vm,
+    Capability, RunState, Vm,
     rules::{incoming::Incoming, migration::Migration},
     vm::{Flags, Life},
 };
@@ -11,8 +11,10 @@ use crate::{
 pub enum Detail {
     /// All that decides any later output.
     Full,
-    /// All that decides the run state and the exit status, but not what is only told: the reason of a pending RESET or
-    /// SHUTDOWN, a pending WAKEUP or POWERDOWN, how the last migration ended, whether there was an incoming one.
+    /// All that decides the run state, where migration capabilities can be set before they matter. Not: what is only told
+    /// (the reason of a pending RESET or SHUTDOWN, a pending WAKEUP or POWERDOWN, how the last migration ended, whether there
+    /// was an incoming one), the status with which QEMU would exit, capabilities that nothing will look at before they
+    /// can be set again.
     RunState,
 }
 
@@ -58,10 +60,10 @@ impl Vm {
                 },
                 5,
             )
-            .with(self.exit_code as u64, 8)
+            .with(if full { self.exit_code as u64 } else { 0 }, 8)
             .with(self.migration_key(full), 5)
             .with(self.old_state_key(), 4)
-            .with(self.capabilities as u64, 6)
+            .with((self.capabilities & self.capabilities_read(full)) as u64, 6)
             .with(self.incoming_key(full), 3)
             .with(self.job as u64, 2);
         debug_assert!(packed.used == Self::KEY_BITS, "the fields add up");
@@ -88,8 +90,6 @@ impl Vm {
         match self.shutdown {
             None => 0,
             Some(cause) if full => 1 + cause as u64,
-            // Only this one can have a say in the exit status.
-            Some(ShutdownCause::GuestPanic) => 2,
             Some(_) => 1,
         }
     }
@@ -123,6 +123,42 @@ impl Vm {
         }
     }
 
+    /// The capabilities that something reads before `migrate-set-capabilities` is possible again.
+    const fn capabilities_read(&self, full: bool) -> u8 {
+        const PAUSE: u8 = Capability::PauseBeforeSwitchover as u8;
+        const POSTCOPY: u8 = Capability::PostcopyRam as u8;
+        const COLO: u8 = Capability::Colo as u8;
+        if full {
+            return u8::MAX;
+        }
+        let outgoing = match self.migration {
+            Migration::Active => PAUSE | POSTCOPY | COLO | Capability::BackgroundSnapshot as u8,
+            Migration::ActivePostcopy => PAUSE,
+            Migration::PreSwitchover => POSTCOPY | COLO,
+            Migration::Device => COLO,
+            Migration::None
+            | Migration::Completed
+            | Migration::Failed
+            | Migration::Cancelled
+            | Migration::PreSwitchoverPostcopy
+            | Migration::DevicePostcopy
+            | Migration::Postcopy
+            | Migration::PostcopyPaused
+            | Migration::PostcopyRecover
+            | Migration::Colo
+            | Migration::ColoFailover
+            | Migration::Cancelling
+            | Migration::CancellingStopped
+            | Migration::CancellingColo => 0,
+        };
+        // An incoming stream asks for it when it comes.
+        if self.awaits_incoming() {
+            outgoing | COLO
+        } else {
+            outgoing
+        }
+    }
+
     const fn incoming_key(&self, full: bool) -> u64 {
         if full || self.awaits_incoming() || matches!(self.incoming, Incoming::Colo) {
             self.incoming as u64
@@ -132,9 +168,11 @@ impl Vm {
     }
 
     const fn awaits_incoming(&self) -> bool {
-        matches!(
-            self.incoming,
-            Incoming::Deferred | Incoming::Started | Incoming::StartedAndStays
-        )
+        match self.incoming {
+            // Once it has left inmigrate, it never comes back.
+            Incoming::Deferred => matches!(self.run, RunState::Inmigrate | RunState::Prelaunch),
+            Incoming::Started | Incoming::StartedAndStays => true,
+            Incoming::None | Incoming::Colo | Incoming::Ended => false,
+        }
     }
 }

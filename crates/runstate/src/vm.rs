@@ -262,6 +262,13 @@ impl Vm {
             || self.vmstop.is_some()
     }
 
+    /// Why the next pass shuts down, if it does.
+    #[must_use]
+    #[inline]
+    pub const fn pending_shutdown(&self) -> Option<ShutdownCause> {
+        self.shutdown
+    }
+
     /// `vm_was_suspended`: `cont` leads back to `suspended`.
     #[must_use]
     pub const fn was_suspended(&self) -> bool {

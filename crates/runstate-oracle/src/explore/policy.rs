@@ -1,0 +1,237 @@
+//! All combinations of the four actions at once: each is a bit, and a step says for which bits it happens.
+//!
+//! An input that looks at no action happens alike for all 112; one that does is tried once for each outcome, not once for each
+//! combination. `tests/run/reach.rs` holds this against trying all.
+
+use std::sync::LazyLock;
+
+use runstate::{
+    Actions, Guest, Input, MemoryFailureAction, PanicAction, RebootAction, Release, SetAction,
+    ShutdownAction, ShutdownCause, Vm, WatchdogAction,
+};
+
+/// A set of combinations of the four actions. Bit 0 is the default; those that change fewer actions come first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Policies(pub(crate) u128);
+
+impl Policies {
+    /// None.
+    pub const EMPTY: Self = Self(0);
+
+    /// All combinations, in the order of the bits.
+    #[must_use]
+    pub fn all() -> &'static [Actions] {
+        static ALL: LazyLock<Vec<Actions>> = LazyLock::new(|| {
+            let mut all: Vec<_> = Actions::all().collect();
+            // Stable: among equals the schema's order stays.
+            all.sort_by_key(|&actions| changed(actions));
+            all
+        });
+        &ALL
+    }
+
+    /// Those that a release has.
+    #[must_use]
+    pub fn of(release: Release) -> Self {
+        Self::all()
+            .iter()
+            .enumerate()
+            .filter(|(_, actions)| actions.panic().since() <= release)
+            .fold(Self::EMPTY, |set, (bit, _)| Self(set.0 | 1 << bit))
+    }
+
+    /// Just this one.
+    #[must_use]
+    pub fn only(actions: Actions) -> Self {
+        let bit = Self::all().iter().position(|&a| a == actions);
+        Self(bit.map_or(0, |bit| 1 << bit))
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether every one of `other` is in it.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The member that changes the fewest actions.
+    #[must_use]
+    pub fn simplest(self) -> Option<Actions> {
+        self.iter().next()
+    }
+
+    /// Those that are in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The members, those that change the fewest actions first.
+    pub fn iter(self) -> impl Iterator<Item = Actions> {
+        Self::all()
+            .iter()
+            .enumerate()
+            .filter(move |(bit, _)| self.0 >> bit & 1 == 1)
+            .map(|(_, &actions)| actions)
+    }
+}
+
+impl core::fmt::Debug for Policies {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} of 112", self.len())
+    }
+}
+
+fn changed(actions: Actions) -> u32 {
+    let default = Actions::DEFAULT;
+    u32::from(actions.reboot() != default.reboot())
+        + u32::from(actions.shutdown() != default.shutdown())
+        + u32::from(actions.panic() != default.panic())
+        + u32::from(actions.watchdog() != default.watchdog())
+}
+
+/// Which actions an input looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looks {
+    Nowhere,
+    AtReboot,
+    AtPanicAndShutdown,
+    AtWatchdogAndReboot,
+    AtShutdown,
+}
+
+/// One outcome: actions that have it, and all the combinations that do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) actions: Actions,
+    pub(crate) for_all_of: Policies,
+}
+
+/// The outcomes of every kind of input, made once.
+#[derive(Debug)]
+pub(crate) struct Outcomes {
+    nowhere: Vec<Outcome>,
+    reboot: Vec<Outcome>,
+    panic_and_shutdown: Vec<Outcome>,
+    watchdog_and_reboot: Vec<Outcome>,
+    shutdown: Vec<Outcome>,
+}
+
+/// Where an action is not looked at. The shutdown action is pause, so that a change of it to poweroff shows.
+const ELSEWHERE: Actions = Actions::new(
+    RebootAction::Reset,
+    ShutdownAction::Pause,
+    PanicAction::Pause,
+    WatchdogAction::None,
+);
+
+impl Outcomes {
+    /// For these policies only; an outcome that none of them has is left out.
+    pub(crate) fn new(among: Policies) -> Self {
+        let by = |project: fn(Actions) -> Actions| {
+            let mut outcomes: Vec<Outcome> = Vec::new();
+            for actions in among.iter() {
+                let bit = Policies::only(actions);
+                let actions = project(actions);
+                match outcomes.iter_mut().find(|o| o.actions == actions) {
+                    Some(outcome) => outcome.for_all_of.0 |= bit.0,
+                    None => outcomes.push(Outcome {
+                        actions,
+                        for_all_of: bit,
+                    }),
+                }
+            }
+            outcomes
+        };
+        Self {
+            nowhere: by(|_| ELSEWHERE),
+            reboot: by(|a| {
+                ELSEWHERE.with(SetAction {
+                    reboot: Some(a.reboot()),
+                    ..SetAction::default()
+                })
+            }),
+            panic_and_shutdown: by(|a| {
+                ELSEWHERE.with(SetAction {
+                    panic: Some(a.panic()),
+                    shutdown: Some(a.shutdown()),
+                    ..SetAction::default()
+                })
+            }),
+            watchdog_and_reboot: by(|a| {
+                ELSEWHERE.with(SetAction {
+                    watchdog: Some(a.watchdog()),
+                    reboot: Some(a.reboot()),
+                    ..SetAction::default()
+                })
+            }),
+            shutdown: by(|a| {
+                ELSEWHERE.with(SetAction {
+                    shutdown: Some(a.shutdown()),
+                    ..SetAction::default()
+                })
+            }),
+        }
+    }
+
+    /// The outcomes to try for `input`.
+    pub(crate) fn of_input(&self, input: Input) -> &[Outcome] {
+        self.get(looks(input))
+    }
+
+    /// The outcomes to try for a pass of the main loop.
+    pub(crate) fn of_pass(&self, vm: &Vm) -> &[Outcome] {
+        self.get(match vm.pending_shutdown() {
+            None => Looks::Nowhere,
+            // The exit status may be the panic action's.
+            Some(ShutdownCause::GuestPanic) => Looks::AtPanicAndShutdown,
+            Some(_) => Looks::AtShutdown,
+        })
+    }
+
+    fn get(&self, looks: Looks) -> &[Outcome] {
+        match looks {
+            Looks::Nowhere => &self.nowhere,
+            Looks::AtReboot => &self.reboot,
+            Looks::AtPanicAndShutdown => &self.panic_and_shutdown,
+            Looks::AtWatchdogAndReboot => &self.watchdog_and_reboot,
+            Looks::AtShutdown => &self.shutdown,
+        }
+    }
+}
+
+fn looks(input: Input) -> Looks {
+    match input {
+        Input::Guest(guest) => match guest {
+            Guest::Reset | Guest::SubsystemReset => Looks::AtReboot,
+            Guest::MemoryFailure(failure) if failure.action == MemoryFailureAction::Reset => Looks::AtReboot,
+            Guest::Panic => Looks::AtPanicAndShutdown,
+            Guest::Watchdog => Looks::AtWatchdogAndReboot,
+            Guest::Shutdown
+            | Guest::Crashloaded
+            | Guest::Pvshutdown
+            | Guest::Suspend
+            | Guest::SuspendDisk
+            | Guest::Wakeup
+            | Guest::IoError(_)
+            | Guest::InternalError
+            | Guest::Debug
+            | Guest::MemoryFailure(_)
+            | Guest::NotifyVmexit
+            | Guest::DebugExit(_) => Looks::Nowhere,
+        },
+        Input::Command(runstate::Command::SystemReset) => Looks::AtReboot,
+        Input::Command(_) | Input::Host(_) => Looks::Nowhere,
+    }
+}

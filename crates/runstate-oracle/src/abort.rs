@@ -3,7 +3,7 @@
 use runstate::{Launch, Machine, Release, RunState, Thread};
 
 use crate::{
-    explore::{End, Families, Family, Graph, Launches, Nothing, Policies, Scope},
+    explore::{End, Families, Family, Launches, Nothing, Policies, Scope, Space},
     path::Path,
 };
 
@@ -134,14 +134,14 @@ pub struct Abort {
 pub fn aborts(release: Release) -> Vec<Abort> {
     let mut found: Vec<Abort> = Vec::new();
     for &takes in Takes::ALL {
-        let graph = Graph::of(takes.scope(release), &Nothing);
-        let reach = graph.reach();
+        let space = Space::of(takes.scope(release), &Nothing);
+        let reach = space.reach();
         for end in reach.ends() {
             let End::Abort { from, to } = end else { continue };
             if found.iter().any(|abort| (abort.from, abort.to) == (from, to)) {
                 continue;
             }
-            if let Some(path) = graph.shortest(&reach, end) {
+            if let Some(path) = space.shortest(&reach, end) {
                 let path = simplified(path);
                 let policies = reach.of_end(end);
                 found.push(Abort {

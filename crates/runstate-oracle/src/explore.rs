@@ -1,8 +1,8 @@
 //! Every state that a VM can reach, by any mix of inputs, in every interleaving that QEMU allows.
 //!
-//! [`Graph::of`] walks breadth first from every way to launch QEMU and numbers the states as they come. What an action decides
+//! [`Space::of`] walks breadth first from every way to launch QEMU and numbers the states as they come. What an action decides
 //! (reboot, shutdown, panic, watchdog) is not walked once for each of the 112 combinations: a step carries the set of
-//! combinations for which it happens, and [`Graph::reach`] then spreads all of them over the graph together, as the bits of a
+//! combinations for which it happens, and [`Space::reach`] then spreads all of them over the graph together, as the bits of a
 //! word, level by level.
 //!
 //! **Interleavings.** Without races, one pass of the main loop follows each input, as it does when nothing else happens in
@@ -14,15 +14,17 @@
 //! **What is merged.** [`alphabet`] says which inputs stand for others, [`Detail`](runstate::Detail) which states count as one.
 
 mod alphabet;
-mod graph;
 mod launches;
 mod policy;
 mod reach;
+mod space;
 mod table;
+mod untaken;
 
 pub use alphabet::{Families, Family, Letter, Setup, alphabet, streams};
-pub(crate) use graph::Edge;
-pub use graph::{End, Graph, Nothing, Observer, Scope, Seen, Verdict};
 pub use launches::Launches;
 pub use policy::Policies;
 pub use reach::Reach;
+pub(crate) use space::Edge;
+pub use space::{End, Nothing, Observer, Scope, Seen, Space, Verdict};
+pub use untaken::{Untaken, untaken};

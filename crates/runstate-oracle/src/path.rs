@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use runstate::{Actions, Answer, ExitStatus, Input, Launch, Life, Output, RunState, Vm};
 
-use crate::explore::{Edge, End, Graph, Observer, Policies, Reach, Scope, Seen, Setup, Verdict};
+use crate::explore::{Edge, End, Observer, Policies, Reach, Scope, Seen, Setup, Space, Verdict};
 
 /// A story: how QEMU is launched, and what happens then.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Path {
     }
 }
 
-impl Graph {
+impl Space {
     /// The shortest path to an end under these actions; among equals the one whose letters come first.
     ///
     /// `None`: there is none, for all of the scope was searched.
@@ -197,12 +197,14 @@ impl Teller {
         for command in setup.commands(self.setup) {
             self.input(Input::Command(command), true);
         }
-        self.setup = setup;
     }
 
     fn input(&mut self, input: Input, pass: bool) {
         let mut outputs = Vec::new();
         let answer = self.vm.handle(input, &mut |output| outputs.push(output));
+        if let (Input::Command(command), Answer::Done) = (input, answer) {
+            self.setup = self.setup.after(command);
+        }
         // Where nothing is pending, nothing races: whether a pass comes first makes no difference.
         let idle = !self.vm.has_requests() && self.path.steps.last().is_none_or(|step| step.pass.is_some());
         self.path.steps.push(Step {
@@ -278,9 +280,9 @@ impl Observer for Goal {
 /// The shortest path to a goal within a scope; `None` is a proof that there is none in it.
 #[must_use]
 pub fn find(scope: Scope, goal: Goal) -> Option<Path> {
-    let graph = Graph::of(scope, &goal);
+    let space = Space::of(scope, &goal);
     let at_launch = match goal {
-        Goal::State { from: None, to } => graph.launches().iter().find(|launch| {
+        Goal::State { from: None, to } => space.launches().iter().find(|launch| {
             let vm = Vm::launch(launch, &mut |_| ());
             vm.life() == Life::Alive && vm.run_state() == to
         }),
@@ -293,8 +295,8 @@ pub fn find(scope: Scope, goal: Goal) -> Option<Path> {
             steps: Vec::new(),
         });
     }
-    let reach = graph.reach();
-    graph.shortest(&reach, End::Goal(0))
+    let reach = space.reach();
+    space.shortest(&reach, End::Goal(0))
 }
 
 /// The names of the events that a goal can ask for.

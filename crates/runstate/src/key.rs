@@ -170,7 +170,7 @@ impl Vm {
     const fn awaits_incoming(&self) -> bool {
         match self.incoming {
             // Once it has left inmigrate, it never comes back.
-            Incoming::Deferred => matches!(self.run, RunState::Inmigrate | RunState::Prelaunch),
+            Incoming::Deferred => matches!(self.run, RunState::Inmigrate),
             Incoming::Started | Incoming::StartedAndStays => true,
             Incoming::None | Incoming::Colo | Incoming::Ended => false,
         }

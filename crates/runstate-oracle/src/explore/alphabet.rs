@@ -115,6 +115,22 @@ impl Setup {
         switch(false).chain(switch(true)).chain(mode)
     }
 
+    /// What is in force after `command`, which QEMU has taken.
+    #[must_use]
+    pub const fn after(mut self, command: Command) -> Self {
+        if let Command::MigrateSetCapability(capability, on) = command {
+            let bit = capability as u8;
+            self.capabilities = if on {
+                self.capabilities | bit
+            } else {
+                self.capabilities & !bit
+            };
+        } else if let Command::MigrateSetCprReboot(on) = command {
+            self.cpr_reboot = on;
+        }
+        self
+    }
+
     const fn has_colo(self) -> bool {
         self.capabilities & Capability::Colo as u8 != 0
     }

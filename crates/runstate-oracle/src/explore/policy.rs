@@ -235,3 +235,67 @@ fn looks(input: Input) -> Looks {
         Input::Command(_) | Input::Host(_) => Looks::Nowhere,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use runstate::{Answer, Detail, Life, Output};
+
+    use super::*;
+    use crate::explore::{Nothing, Scope, Space, alphabet};
+
+    /// What came of it, as far as it is kept.
+    fn came_of(vm: &Vm, answer: Answer, outputs: &[Output]) -> (u64, Life, Answer, Vec<Output>) {
+        (vm.key(Detail::Full), vm.life(), answer, outputs.to_vec())
+    }
+
+    /// Every combination of actions, tried one by one, has the outcome that it is said to have.
+    #[test]
+    fn an_outcome_is_that_of_all_its_policies() {
+        for release in [Release::V7_2, Release::V11_0] {
+            let scope = Scope::races(release);
+            let space = Space::of(scope, &Nothing);
+            let outcomes = Outcomes::new(scope.policies);
+            let letters = alphabet(scope.families, release);
+            for state in (0..space.len() as u32).step_by(3) {
+                let vm = *space.vm(state);
+                for letter in &letters {
+                    check(outcomes.of_input(letter.input), |actions| {
+                        let mut vm = vm.with_actions(actions);
+                        let mut said = Vec::new();
+                        let answer = vm.handle(letter.input, &mut |output| said.push(output));
+                        came_of(&vm, answer, &said)
+                    });
+                }
+                check(outcomes.of_pass(&vm), |actions| {
+                    let mut vm = vm.with_actions(actions);
+                    let mut said = Vec::new();
+                    vm.main_loop(&mut |output| said.push(output));
+                    came_of(&vm, Answer::Done, &said)
+                });
+            }
+        }
+    }
+
+    fn check<T: PartialEq + core::fmt::Debug>(outcomes: &[Outcome], run: impl Fn(Actions) -> T) {
+        let mut all = 0;
+        for outcome in outcomes {
+            let one = run(outcome.actions);
+            for actions in outcome.for_all_of.iter() {
+                assert_eq!(run(actions), one, "{actions} as {}", outcome.actions);
+            }
+            all += outcome.for_all_of.len();
+        }
+        assert!(all == 84 || all == 112, "every policy has one outcome: {all}");
+    }
+
+    #[test]
+    fn policies_are_ordered_by_what_they_change() {
+        assert_eq!(Policies::all()[0], Actions::DEFAULT);
+        assert_eq!(Policies::of(Release::V6_0).len(), 84);
+        assert_eq!(Policies::of(Release::V7_1).len(), 112);
+        assert_eq!(
+            Policies::only(Policies::all()[5]).simplest(),
+            Some(Policies::all()[5])
+        );
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use runstate::{RunState, States};
 
-use super::{End, Graph, Policies};
+use super::{End, Policies, Space};
 
 /// What is reached, and how soon.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Reach {
     steps: u64,
 }
 
-impl Graph {
+impl Space {
     /// Spreads every policy of the scope from the launches, level by level.
     #[must_use]
     pub fn reach(&self) -> Reach {
@@ -74,6 +74,9 @@ impl Graph {
             }
             core::mem::swap(&mut fresh, &mut coming);
             frontier = next;
+        }
+        for &way in &self.launch_ways {
+            ways[usize::from(way)] = self.scope().policies;
         }
         for (number, &policies) in ways.iter().enumerate() {
             if !policies.is_empty() {
@@ -148,10 +151,10 @@ impl Reach {
 
     /// The run states that are reached.
     #[must_use]
-    pub fn run_states(&self, graph: &Graph) -> States {
-        (0..graph.len() as u32)
+    pub fn run_states(&self, space: &Space) -> States {
+        (0..space.len() as u32)
             .filter(|&state| !self.of_state(state).is_empty())
-            .map(|state| graph.vm(state).run_state())
+            .map(|state| space.vm(state).run_state())
             .collect()
     }
 }

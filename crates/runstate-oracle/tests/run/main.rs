@@ -6,3 +6,6 @@
 
 mod logs;
 mod logs_any;
+mod pinned;
+mod reach;
+mod stateright;

@@ -153,7 +153,7 @@ pub(crate) struct Edge {
     to: u32,
     pub(crate) letter: u8,
     mask: u8,
-    /// Which run states it goes through: an index into `Graph::ways`.
+    /// Which run states it goes through: an index into `Space::ways`.
     way: u16,
 }
 
@@ -168,6 +168,9 @@ impl Edge {
     }
 }
 
+// Nine bits are left for what a story remembers.
+const _: () = assert!(Vm::KEY_BITS <= 55);
+
 /// A VM, and what a story remembers beside it.
 #[derive(Clone, Copy, Debug)]
 struct Node {
@@ -181,12 +184,6 @@ struct Node {
 
 impl Node {
     fn key(&self, detail: Detail) -> u64 {
-        const {
-            assert!(
-                Vm::KEY_BITS <= 55,
-                "nine bits are left for what a story remembers"
-            )
-        };
         self.vm.key(detail)
             | u64::from(self.forced) << 55
             | u64::from(self.commanded) << 56
@@ -214,12 +211,14 @@ impl Node {
 
 /// All states within a scope, and the steps between them.
 #[derive(Debug)]
-pub struct Graph {
+pub struct Space {
     scope: Scope,
     letters: Vec<Letter>,
     launches: Vec<Launch>,
     /// The state of each launch.
     pub(crate) roots: Vec<Result<u32, End>>,
+    /// The changes of run state within each launch, as an index into `ways`.
+    pub(crate) launch_ways: Vec<u16>,
     nodes: Vec<Node>,
     /// Where each state's edges begin; one more at the end.
     first: Vec<u32>,
@@ -229,20 +228,20 @@ pub struct Graph {
     steps: u64,
 }
 
-impl Graph {
+impl Space {
     /// Walks all of it.
     #[must_use]
     pub fn of(scope: Scope, observer: &impl Observer) -> Self {
         let mut walk = Walk::new(scope, observer);
         walk.launch();
         let mut at = 0;
-        while at < walk.graph.nodes.len() {
-            walk.graph.first.push(walk.graph.edges.len() as u32);
+        while at < walk.space.nodes.len() {
+            walk.space.first.push(walk.space.edges.len() as u32);
             walk.expand(at as u32);
             at += 1;
         }
-        walk.graph.first.push(walk.graph.edges.len() as u32);
-        walk.graph
+        walk.space.first.push(walk.space.edges.len() as u32);
+        walk.space
     }
 
     /// What was explored.
@@ -320,7 +319,7 @@ fn set_up(mut node: Node, setup: Setup) -> Option<Node> {
 }
 
 struct Walk<'a, O> {
-    graph: Graph,
+    space: Space,
     numbers: Numbers,
     outcomes: Outcomes,
     observer: &'a O,
@@ -338,11 +337,12 @@ impl<'a, O: Observer> Walk<'a, O> {
         );
         Self {
             outcomes: Outcomes::new(scope.policies),
-            graph: Graph {
+            space: Space {
                 launches: scope.launches.of(scope.release, scope.thread, scope.machine),
                 letters,
                 scope,
                 roots: Vec::new(),
+                launch_ways: Vec::new(),
                 nodes: Vec::new(),
                 first: Vec::new(),
                 edges: Vec::new(),
@@ -358,9 +358,9 @@ impl<'a, O: Observer> Walk<'a, O> {
     }
 
     fn launch(&mut self) {
-        for i in 0..self.graph.launches.len() {
+        for i in 0..self.space.launches.len() {
             self.outputs.clear();
-            let vm = Vm::launch(&self.graph.launches[i], &mut |output| self.outputs.push(output));
+            let vm = Vm::launch(&self.space.launches[i], &mut |output| self.outputs.push(output));
             let node = Node {
                 vm,
                 forced: false,
@@ -371,7 +371,9 @@ impl<'a, O: Observer> Walk<'a, O> {
                 Some(end) => Err(end),
                 None => Ok(self.number(node)),
             };
-            self.graph.roots.push(root);
+            self.space.roots.push(root);
+            let way = self.way();
+            self.space.launch_ways.push(way);
         }
     }
 
@@ -387,20 +389,20 @@ impl<'a, O: Observer> Walk<'a, O> {
     }
 
     fn number(&mut self, node: Node) -> u32 {
-        let (number, new) = self.numbers.number(node.key(self.graph.scope.detail));
+        let (number, new) = self.numbers.number(node.key(self.space.scope.detail));
         if new {
-            self.graph.nodes.push(node);
+            self.space.nodes.push(node);
         }
         number
     }
 
     fn expand(&mut self, state: u32) {
-        let node = self.graph.nodes[state as usize];
-        if self.graph.scope.races && (node.vm.has_requests() || node.commanded) {
+        let node = self.space.nodes[state as usize];
+        if self.space.scope.races && (node.vm.has_requests() || node.commanded) {
             self.pass(state, &node, PASS, None, Answer::Done, Policies(u128::MAX), 0);
         }
-        for letter in 0..self.graph.letters.len() {
-            let Letter { input, setup } = self.graph.letters[letter];
+        for letter in 0..self.space.letters.len() {
+            let Letter { input, setup } = self.space.letters[letter];
             // A setup is for the beginning of a migration.
             let node = match setup {
                 None => Some(node),
@@ -430,7 +432,7 @@ impl<'a, O: Observer> Walk<'a, O> {
         }
         let mut next = *node;
         next.become_vm(before.actions(), vm);
-        if self.graph.scope.races {
+        if self.space.scope.races {
             next.commanded |= matches!(input, Input::Command(_)) && vm.has_requests();
             self.settle(state, node, letter, Some(input), answer, outcome.for_all_of, next);
         } else if vm.has_requests() && !vm.is_gone() {
@@ -475,7 +477,7 @@ impl<'a, O: Observer> Walk<'a, O> {
             let mut next = *node;
             next.become_vm(before.actions(), vm);
             next.commanded = false;
-            let from = self.graph.nodes[state as usize];
+            let from = self.space.nodes[state as usize];
             self.settle(state, &from, letter, input, answer, policies, next);
         }
     }
@@ -492,7 +494,7 @@ impl<'a, O: Observer> Walk<'a, O> {
         policies: Policies,
         mut next: Node,
     ) {
-        self.graph.steps += 1;
+        self.space.steps += 1;
         let seen = Seen {
             before: &node.vm,
             input,
@@ -521,13 +523,13 @@ impl<'a, O: Observer> Walk<'a, O> {
             mask,
             way,
         };
-        let first = self.graph.first[state as usize] as usize;
+        let first = self.space.first[state as usize] as usize;
         // Of several letters that do the same the first explains it best.
-        let known = self.graph.edges[first..]
+        let known = self.space.edges[first..]
             .iter()
             .any(|e| (e.to, e.mask, e.way) == (to, mask, way));
         if !known {
-            self.graph.edges.push(edge);
+            self.space.edges.push(edge);
         }
     }
 
@@ -542,18 +544,18 @@ impl<'a, O: Observer> Walk<'a, O> {
         if self.way.is_empty() {
             return 0;
         }
-        let known = self.graph.ways.iter().position(|way| *way == self.way);
+        let known = self.space.ways.iter().position(|way| *way == self.way);
         known.unwrap_or_else(|| {
-            self.graph.ways.push(self.way.clone());
-            self.graph.ways.len() - 1
+            self.space.ways.push(self.way.clone());
+            self.space.ways.len() - 1
         }) as u16
     }
 
     fn mask(&mut self, policies: Policies) -> u8 {
-        let known = self.graph.masks.iter().position(|&mask| mask == policies);
+        let known = self.space.masks.iter().position(|&mask| mask == policies);
         let number = known.unwrap_or_else(|| {
-            self.graph.masks.push(policies);
-            self.graph.masks.len() - 1
+            self.space.masks.push(policies);
+            self.space.masks.len() - 1
         });
         u8::try_from(number).expect("there are some dozens of outcomes")
     }

@@ -3,6 +3,7 @@
 pub mod conform;
 pub mod convert;
 pub mod run;
+pub mod profile;
 
 use crate::ui::{CommandResult, Ui};
 
@@ -36,4 +37,5 @@ commands! {
     Run => run,
     Conform => conform,
     Convert => convert,
+    Profile => profile,
 }

@@ -4,12 +4,14 @@
 //! - [`conform`]: real QEMU, driven through scenarios and held against the model.
 //! - [`exit`]: what exit statuses mean.
 //! - [`input`]: what logs are read from, compressed or not.
+//! - [`serve`]: the stand-in and everything that is served.
 //! - [`ui`]: what commands read and print through.
 
 pub mod commands;
 pub mod conform;
 pub mod exit;
 pub mod input;
+pub mod serve;
 pub mod ui;
 
 mod args;

@@ -58,6 +58,8 @@ pub struct Monitor {
     elapsed: Time,
     /// `quit` was obeyed: a fault may want to know.
     ending: bool,
+    /// The commands executed, where somebody wants to know.
+    executed: Option<Vec<String>>,
 }
 
 /// One monitor.
@@ -106,6 +108,7 @@ impl Monitor {
             own,
             elapsed: Time::ZERO,
             ending: false,
+            executed: None,
         }
     }
 
@@ -191,6 +194,9 @@ impl Monitor {
             None => self.machine.execute(&command, &arguments, say),
         }
         self.ending |= is_quit;
+        if let Some(executed) = &mut self.executed {
+            executed.push(command);
+        }
         let mut ticket = Some(ticket);
         for what in said {
             match what {
@@ -241,15 +247,18 @@ impl Monitor {
         self.settings.profile.as_ref().map(|profile| &***profile)
     }
 
-    /// What an own command asked for besides its reply.
-    fn act_for_own(&mut self) {
+    /// What an own command asked for besides its reply. A guest that cannot act now does not, as a real one would not
+    /// have run; the last such refusal is the result.
+    fn act_for_own(&mut self) -> Option<Impossible> {
+        let mut impossible = None;
         while let Some(action) = self.own.actions.pop() {
-            // A guest that cannot act now does not act, as a real one would not have run.
-            let _ = match action {
+            let outcome = match action {
                 own::Action::Guest(guest, data) => self.guest(guest, data.as_ref()),
                 own::Action::Host(host) => self.host(host),
             };
+            impossible = outcome.err().or(impossible);
         }
+        impossible
     }
 
     /// The guest does something.
@@ -394,6 +403,48 @@ impl Monitor {
     pub fn unsent(&self, port: Port) -> usize {
         let state = &self.ports[port];
         state.session.untransmitted() + state.outbox.as_ref().map_or(0, |outbox| outbox.len())
+    }
+
+    /// The commands executed since the last time this was asked. They are noted from the first time on.
+    pub fn executed(&mut self) -> Vec<String> {
+        self.executed.replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// Whether a client has negotiated on this monitor.
+    #[must_use]
+    pub fn has_negotiated(&self, port: Port) -> bool {
+        let state = &self.ports[port];
+        state.connected && state.session.mode() == runstate_qmp::Mode::Command
+    }
+
+    /// Runs a line of HMP and gives what it prints, its lines ended with CR LF.
+    pub fn hmp(&mut self, line: &str) -> String {
+        let arguments = runstate_qmp::object! { "command-line": line };
+        let mut said = Vec::new();
+        self.machine
+            .execute("human-monitor-command", &arguments, &mut |what| said.push(what));
+        let mut text = String::new();
+        for what in said {
+            match what {
+                Said::Event(message) => self.announce(&message),
+                Said::Reply(Ok(value)) => text.push_str(value.as_str().unwrap_or_default()),
+                Said::Reply(Err(error)) => text = format!("Error: {}\r\n", error.desc()),
+            }
+        }
+        text
+    }
+
+    /// The line of a scenario happens: `guest panic`, `host signal`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the line, or why it cannot happen now.
+    pub fn act(&mut self, line: &str) -> Result<(), String> {
+        self.own.actions.push(own::read_action(line)?);
+        let impossible = self.act_for_own();
+        impossible.map_or(Ok(()), |impossible| {
+            Err(format!("'{line}' cannot happen now: {}", impossible.words()))
+        })
     }
 
     /// How many monitors there are.

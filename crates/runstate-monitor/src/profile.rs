@@ -13,9 +13,9 @@ mod questions;
 
 use std::collections::BTreeMap;
 
-use runstate_qmp::{Error, ErrorClass, Layout, Object, Value, object};
+use runstate_qmp::{Error, ErrorClass, Layout, Object, Value, Version, object};
 
-pub use questions::{DOMAIN, Question, followed_by, probe};
+pub use questions::{Question, domain, followed_by, probe};
 
 /// The version of the format that this crate writes and reads.
 const FORMAT: i64 = 1;
@@ -121,6 +121,34 @@ impl Profile {
         self.answers.contains_key(command)
     }
 
+    /// The commands that were asked, and how many answers there are to each.
+    pub fn commands(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.answers
+            .iter()
+            .map(|(command, answers)| (command.as_str(), answers.len()))
+    }
+
+    /// The version in the first line of a profile, which can be read without the rest.
+    #[must_use]
+    pub fn version_of_first_line(line: &str) -> Option<Version> {
+        let head = line.trim_end().strip_suffix('[')?;
+        let head = Value::parse(format!("{head}[]}}").as_bytes()).ok()?;
+        let version = head.get("version")?;
+        let number = |key: &str| u32::try_from(version.get("qemu")?.get(key)?.as_u64()?).ok();
+        let package = version
+            .get("package")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let (major, minor, micro) = (number("major")?, number("minor")?, number("micro")?);
+        Some(Version {
+            major,
+            minor,
+            micro,
+            package: package.into(),
+        })
+    }
+
     /// How many answers there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -136,7 +164,11 @@ impl Profile {
     /// The profile as text, an answer a line.
     #[must_use]
     pub fn print(&self) -> String {
-        let mut text = format!("{{\"profile\": {FORMAT}, \"answers\": [");
+        let version = self
+            .returned("query-version")
+            .map(|version| version.print(Layout::Compact));
+        let version = version.map_or_else(String::new, |version| format!("\"version\": {version}, "));
+        let mut text = format!("{{\"profile\": {FORMAT}, {version}\"answers\": [");
         let answers = self.answers.iter().flat_map(|(command, answers)| {
             answers
                 .iter()

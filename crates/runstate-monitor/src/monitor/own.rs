@@ -10,6 +10,7 @@ use runstate_qmp::{Error, ErrorClass, Object, Value, arguments::Arguments, objec
 
 use super::Monitor;
 use crate::options::Options;
+pub(super) use act::read as read_action;
 
 /// What a command does with the monitor.
 type Handler = fn(&mut Monitor, &Object) -> Result<Value, Error>;

@@ -132,13 +132,32 @@ pub fn probe() -> Vec<Question> {
         .collect()
 }
 
-/// Commands without arguments, on a machine that has been created.
-pub const DOMAIN: &[&str] = &[
-    "query-memory-size-summary",
-    "query-memory-devices",
-    "query-pci",
-    "query-balloon",
-];
+/// The questions to a QEMU with a machine: what libvirt asks when it starts a domain, and the tree of objects nearby.
+#[must_use]
+pub fn domain() -> Vec<Question> {
+    let plain = [
+        "query-balloon",
+        "query-dirty-rate",
+        "query-pci",
+        "query-stats-schemas",
+    ];
+    let plain = plain
+        .into_iter()
+        .map(|command| Question::new(command, Object::new()));
+    let stats = ["vm", "vcpu"]
+        .into_iter()
+        .map(|target| Question::new("query-stats", object! { "target": target }));
+    let paths = [
+        "/",
+        "/machine",
+        "/machine/peripheral/watchdog0",
+        "/machine/unattached/device[0]",
+    ];
+    let paths = paths
+        .into_iter()
+        .map(|path| Question::new("qom-list", object! { "path": path }));
+    plain.chain(stats).chain(paths).collect()
+}
 
 /// The questions that follow from an answer: the properties that a list names.
 #[must_use]

@@ -1,0 +1,26 @@
+//! VMs that are served: sockets, clocks, signals around [`Monitor`](runstate_monitor::monitor::Monitor)s.
+//!
+//! One thread and one poll serve all VMs of the process, so that a slow, silent or flooding client costs the others
+//! nothing but its share.
+
+pub mod stand_in;
+
+mod clock;
+mod control;
+mod daemon;
+mod fd;
+mod hub;
+mod io;
+mod link;
+mod open;
+mod player;
+mod profile;
+mod settings;
+mod signals;
+mod vm;
+
+pub use hub::{Hub, Outcome};
+pub use open::{OpenError, Openness};
+pub use player::{Mode, Player};
+pub use profile::{read as read_profile, version as profile_version, write as write_profile};
+pub use vm::{Served, Vm};

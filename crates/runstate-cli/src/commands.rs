@@ -4,6 +4,7 @@ pub mod conform;
 pub mod convert;
 pub mod run;
 pub mod profile;
+pub mod explain;
 
 use crate::ui::{CommandResult, Ui};
 
@@ -38,4 +39,5 @@ commands! {
     Conform => conform,
     Convert => convert,
     Profile => profile,
+    Explain => explain,
 }

@@ -15,6 +15,7 @@ pub mod serve;
 pub mod ui;
 
 mod args;
+mod names;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -41,7 +41,7 @@ pub fn text(matrix: &Matrix, layout: Layout) -> String {
     if layout.recipes {
         text.push_str(&recipes(matrix, layout));
     }
-    if !matrix.moved.is_empty() {
+    if matrix.rows.iter().any(|row| matrix.moved.contains(&row.outcome)) {
         text.push_str(&reply_note(&matrix.query.releases));
     }
     if label::mentions_points(matrix) {

@@ -3,9 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
-use runstate::{
-    Event, PanicAction, RebootAction, Release, SetAction, ShutdownAction, Thread, WatchdogAction,
-};
+use runstate::{Event, Release, SetAction, Thread};
 use runstate_oracle::{
     act::{Act, acts},
     explain::{html, json, text},

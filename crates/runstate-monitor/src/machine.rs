@@ -6,6 +6,7 @@
 mod data;
 mod limit;
 mod setup;
+mod transitions;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -16,6 +17,7 @@ use runstate::{
 use runstate_qmp::{Error, Object, Value, object};
 
 pub use setup::{Setup, SetupError};
+pub use transitions::Transitions;
 
 use crate::scenario::IoErrors;
 use limit::Limits;
@@ -55,6 +57,7 @@ pub struct Machine {
     limits: Limits,
     messages: VecDeque<Message>,
     end: Option<End>,
+    taken: Transitions,
     snapshots: BTreeMap<String, Snapshot>,
     io_errors: IoErrors,
     /// The data of the request that stopped the VM; it is tried again when the VM runs.
@@ -77,8 +80,8 @@ impl Machine {
     /// Launches QEMU, up to where its main loop has gone round once and waits.
     #[must_use]
     pub fn launch(setup: &Setup) -> Self {
-        let mut end = None;
-        let vm = Vm::launch(&setup.launch(), &mut |output| note_end(&mut end, output));
+        let (mut end, mut taken) = (None, Transitions::default());
+        let vm = Vm::launch(&setup.launch(), &mut |output| note(&mut end, &mut taken, output));
         let mut machine = Self {
             vm,
             now: Time::ZERO,
@@ -86,6 +89,7 @@ impl Machine {
             limits: Limits::default(),
             messages: VecDeque::new(),
             end,
+            taken,
             snapshots: setup
                 .snapshots
                 .iter()
@@ -146,6 +150,12 @@ impl Machine {
     #[must_use]
     pub const fn end(&self) -> Option<End> {
         self.end
+    }
+
+    /// The transitions of the graph that the VM has taken since its launch.
+    #[must_use]
+    pub const fn taken(&self) -> &Transitions {
+        &self.taken
     }
 
     /// The next thing that a monitor hears.
@@ -342,10 +352,11 @@ impl Machine {
             limits,
             messages,
             end,
+            taken,
             ..
         } = self;
         let out: &mut dyn FnMut(Output) = &mut |output| {
-            note_end(end, output);
+            note(end, taken, output);
             if let Output::Event(event) = output {
                 let message = message(event, data, release, *now);
                 if event.is_throttled(release) {
@@ -385,11 +396,13 @@ fn message(event: Event, data: Option<&Object>, release: Release, at: Time) -> M
     }
 }
 
-const fn note_end(end: &mut Option<End>, output: Output) {
+/// Keeps what is not said to a monitor.
+const fn note(end: &mut Option<End>, taken: &mut Transitions, output: Output) {
     match output {
         Output::Exit(status) => *end = Some(End::Exit(status)),
         Output::Abort { from, to } => *end = Some(End::Abort { from, to }),
-        Output::Event(_) | Output::State { .. } => {}
+        Output::State { from, to } => taken.insert(from, to),
+        Output::Event(_) => {}
     }
 }
 

@@ -24,11 +24,10 @@ fn listed() -> BTreeMap<String, &'static str> {
         .collect()
 }
 
-#[test]
-fn recorded_transcripts_hold() {
+/// Every file of recordings, with the release it was recorded on, in order.
+pub(crate) fn files() -> Vec<(Release, File)> {
     let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
-    let mut listed = listed();
-    let (mut count, mut problems) = (0, String::new());
+    let mut files = Vec::new();
     for folder in fs::read_dir(&recorded)
         .expect("the recordings are there")
         .flatten()
@@ -37,13 +36,13 @@ fn recorded_transcripts_hold() {
         let Some(release) = Release::from_name(&folder_name) else {
             continue;
         };
-        let mut files: Vec<_> = fs::read_dir(folder.path())
+        let mut paths: Vec<_> = fs::read_dir(folder.path())
             .expect("a folder")
             .flatten()
             .map(|file| file.path())
             .collect();
-        files.sort();
-        for path in files {
+        paths.sort();
+        for path in paths {
             let name = path
                 .file_name()
                 .expect("it is a file")
@@ -51,20 +50,30 @@ fn recorded_transcripts_hold() {
                 .into_owned();
             let file =
                 File::parse(&name, &fs::read(&path).expect("it is readable")).expect("recordings parse");
-            for scenario in &file.scenarios {
-                count += 1;
-                let key = format!("{folder_name}/{name} {}", file.title(scenario));
-                let report = run::run(scenario, release);
-                match (report.is_as_expected(), listed.remove(&key)) {
-                    (true, None) => {}
-                    (false, Some(SWAPPED)) if run::run(scenario, Release::V9_2_0).is_as_expected() => {}
-                    (false, Some(SWAPPED)) => problems += &format!("{key} does not hold on 9.2.0 either\n"),
-                    (false, Some(_)) => {}
-                    (true, Some(reason)) => {
-                        problems += &format!("{key} is listed and does not differ: {reason}\n");
-                    }
-                    (false, None) => problems += &format!("{key}: {:?}\n", report.outcome),
+            files.push((release, file));
+        }
+    }
+    files
+}
+
+#[test]
+fn recorded_transcripts_hold() {
+    let mut listed = listed();
+    let (mut count, mut problems) = (0, String::new());
+    for (release, file) in files() {
+        for scenario in &file.scenarios {
+            count += 1;
+            let key = format!("{release}/{} {}", file.name, file.title(scenario));
+            let report = run::run(scenario, release);
+            match (report.is_as_expected(), listed.remove(&key)) {
+                (true, None) => {}
+                (false, Some(SWAPPED)) if run::run(scenario, Release::V9_2_0).is_as_expected() => {}
+                (false, Some(SWAPPED)) => problems += &format!("{key} does not hold on 9.2.0 either\n"),
+                (false, Some(_)) => {}
+                (true, Some(reason)) => {
+                    problems += &format!("{key} is listed and does not differ: {reason}\n");
                 }
+                (false, None) => problems += &format!("{key}: {:?}\n", report.outcome),
             }
         }
     }

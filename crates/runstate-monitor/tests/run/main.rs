@@ -6,6 +6,7 @@
 
 mod cookbook;
 mod corpus;
+mod coverage;
 mod monitor;
 mod options;
 mod qtest;

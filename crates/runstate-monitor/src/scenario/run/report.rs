@@ -5,7 +5,7 @@ use runstate_qmp::Value;
 
 use super::{Player, exit_of};
 use crate::{
-    machine::End,
+    machine::{End, Transitions},
     scenario::{Action, Exit, Scenario, Step},
 };
 
@@ -24,6 +24,8 @@ pub struct Report {
     pub end: Option<End>,
     /// What QEMU said on stderr.
     pub stderr: Vec<String>,
+    /// The transitions of the graph that were taken, silent ones and those of the launch included.
+    pub taken: Transitions,
     values: Vec<Value>,
     matched: usize,
 }
@@ -90,6 +92,7 @@ impl Report {
             outcome: Outcome::AsExpected,
             end: None,
             stderr: Vec::new(),
+            taken: Transitions::default(),
             values: Vec::new(),
             matched: 0,
         }
@@ -146,6 +149,9 @@ impl Report {
 
     /// The transcript ends with how QEMU ended.
     pub(super) fn close(&mut self, player: &Player) {
+        if let Some(machine) = player.machine() {
+            self.taken = *machine.taken();
+        }
         if let Some(end) = player.end() {
             self.transcript.steps.push(Step::new(Action::Exit(exit_of(end))));
         }

@@ -4,6 +4,7 @@
 //!   makes QEMU say.
 //! - [`matrix`], [`explain`]: all of that as one table, and the table in blocks that people and programs read.
 //! - [`explore`], [`path`], [`abort`]: every state that is reachable, the shortest way there, and the ways to an abort.
+//! - [`property`]: what always holds, what sometimes happens, and where QEMU breaks its promises.
 //! - [`log`]: logs of QMP conversations, whoever wrote them.
 
 pub mod abort;
@@ -13,6 +14,7 @@ pub mod explore;
 pub mod log;
 pub mod matrix;
 pub mod path;
+pub mod property;
 pub mod situation;
 pub mod told;
 pub mod words;

@@ -47,6 +47,12 @@ impl Policies {
         Self(bit.map_or(0, |bit| 1 << bit))
     }
 
+    /// These and one more.
+    #[must_use]
+    pub fn with(self, actions: Actions) -> Self {
+        Self(self.0 | Self::only(actions).0)
+    }
+
     /// How many.
     #[must_use]
     pub const fn len(self) -> u32 {

@@ -7,5 +7,6 @@
 mod logs;
 mod logs_any;
 mod pinned;
+mod properties;
 mod reach;
 mod stateright;

@@ -10,8 +10,6 @@ use runstate_oracle::{
     explore::{Nothing, Scope, Space},
 };
 
-const PINNED: &str = "tests/run/pinned.txt";
-
 #[test]
 fn the_spaces_are_as_large_as_ever() {
     let mut counted =
@@ -36,13 +34,18 @@ fn the_spaces_are_as_large_as_ever() {
         }
         counted.push('\n');
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PINNED);
+    check("tests/run/pinned.txt", &counted);
+}
+
+/// Compares with a file of the source tree, line by line.
+pub(crate) fn check(file: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("RUNSTATE_BLESS").is_some() {
-        std::fs::write(&path, &counted).expect("the source tree is writable where tests are blessed");
+        std::fs::write(&path, found).expect("the source tree is writable where tests are blessed");
     }
-    let pinned = std::fs::read_to_string(&path).expect("the pinned counts are in the source tree");
-    for (counted, pinned) in counted.lines().zip(pinned.lines()) {
-        assert_eq!(counted, pinned);
+    let pinned = std::fs::read_to_string(&path).expect("what is pinned is in the source tree");
+    for (found, pinned) in found.lines().zip(pinned.lines()) {
+        assert_eq!(found, pinned);
     }
-    assert_eq!(counted.lines().count(), pinned.lines().count());
+    assert_eq!(found.lines().count(), pinned.lines().count());
 }

@@ -2,9 +2,10 @@
 
 pub mod conform;
 pub mod convert;
-pub mod run;
 pub mod profile;
 pub mod explain;
+pub mod run;
+pub mod serve;
 
 use crate::ui::{CommandResult, Ui};
 
@@ -38,6 +39,7 @@ commands! {
     Run => run,
     Conform => conform,
     Convert => convert,
+    Serve => serve,
     Profile => profile,
     Explain => explain,
 }

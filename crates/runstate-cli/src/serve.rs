@@ -19,8 +19,11 @@ mod settings;
 mod signals;
 mod vm;
 
+pub use clock::epoch_micros;
 pub use hub::{Hub, Outcome};
-pub use open::{OpenError, Openness};
+pub use open::{OpenError, Openness, raise_descriptor_limit, reason, stdio_nonblocking};
 pub use player::{Mode, Player};
 pub use profile::{read as read_profile, version as profile_version, write as write_profile};
+pub use settings::no_release;
+pub use stand_in::{lazy_profile, read_scenario, release_of, version_of};
 pub use vm::{Served, Vm};

@@ -41,7 +41,8 @@ pub(crate) fn instant() -> Instant {
 }
 
 /// Microseconds since 1970; 0 on a host whose clock is before that.
-pub(crate) fn epoch_micros() -> u64 {
+#[must_use]
+pub fn epoch_micros() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "events carry the host's time")]
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)

@@ -278,7 +278,7 @@ fn from_tcp(stream: TcpStream) -> io::Result<Stream> {
 }
 
 /// Standard input and output block again when the process ends.
-pub(crate) fn stdio_nonblocking(on: bool) {
+pub fn stdio_nonblocking(on: bool) {
     use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
     for fd in [rustix::stdio::stdin(), rustix::stdio::stdout()] {
         // A closed one needs nothing.
@@ -294,7 +294,22 @@ fn is_local(address: IpAddr) -> bool {
 }
 
 /// An error of the operating system without its number.
-pub(crate) fn reason(error: &io::Error) -> String {
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+/// As many descriptors as the system lets the process have: a fleet needs one a VM, and one more a client.
+pub fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it cannot be raised, opening will say so.
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
 }

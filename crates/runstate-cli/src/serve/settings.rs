@@ -127,7 +127,8 @@ impl OwnSettings {
 }
 
 /// What is said of a release that is not modelled.
-pub(crate) fn no_release(name: &str) -> String {
+#[must_use]
+pub fn no_release(name: &str) -> String {
     let known: Vec<_> = Release::WITH_POINTS
         .iter()
         .map(|release| release.name())

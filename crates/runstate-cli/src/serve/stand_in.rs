@@ -174,7 +174,12 @@ fn prepare(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-pub(crate) fn read_scenario(path: &Path) -> Result<Player, String> {
+/// A player of the first scenario of a file.
+///
+/// # Errors
+///
+/// What is wrong with the file.
+pub fn read_scenario(path: &Path) -> Result<Player, String> {
     let bytes = std::fs::read(path);
     let bytes = bytes.map_err(|error| format!("cannot read {}: {}", path.display(), open::reason(&error)))?;
     let file = File::parse(&path.display().to_string(), &bytes).map_err(|error| error.to_string())?;
@@ -186,7 +191,8 @@ pub(crate) fn read_scenario(path: &Path) -> Result<Player, String> {
 }
 
 /// A profile that is read when a client first asks for something in it.
-pub(crate) fn lazy_profile(path: &Path) -> Arc<LazyProfile> {
+#[must_use]
+pub fn lazy_profile(path: &Path) -> Arc<LazyProfile> {
     let path = path.to_owned();
     Arc::new(LazyLock::new(Box::new(move || {
         profile::read(&path).unwrap_or_else(|error| {
@@ -200,13 +206,15 @@ pub(crate) fn lazy_profile(path: &Path) -> Arc<LazyProfile> {
 }
 
 /// The version that a release greets with.
-pub(crate) fn version_of(release: Release) -> Version {
+#[must_use]
+pub fn version_of(release: Release) -> Version {
     let (major, minor, micro) = release.version();
     Version::new(major.into(), minor.into(), micro.into())
 }
 
 /// The release of a version that was recorded.
-pub(crate) fn release_of(version: &Version) -> Option<Release> {
+#[must_use]
+pub fn release_of(version: &Version) -> Option<Release> {
     Release::from_version(version.major.into(), version.minor.into(), version.micro.into())
 }
 

@@ -2,8 +2,8 @@
 
 pub mod conform;
 pub mod convert;
-pub mod profile;
 pub mod explain;
+pub mod profile;
 pub mod run;
 pub mod serve;
 

@@ -293,6 +293,21 @@ mod tests {
     }
 
     #[test]
+    fn what_gzip_and_zstd_made_is_read() {
+        // With gzip 1.12 -9n, and zstd 1.5.4 -19 --check.
+        let log = include_bytes!("../../runstate-oracle/tests/data/logs/libvirtd.log").to_vec();
+        let gzipped = include_bytes!("../tests/data/logs/libvirtd.log.gz").to_vec();
+        assert_eq!(read(gzipped), (Compression::Gzip, log.clone(), None));
+        let mut zstd = include_bytes!("../tests/data/logs/libvirtd.log.zst").to_vec();
+        assert_eq!(read(zstd.clone()), (Compression::Zstd, log.clone(), None));
+        // A wrong checksum: everything was read, and is not to be trusted.
+        *zstd.last_mut().expect("it has a checksum") ^= 1;
+        let (_, text, error) = read(zstd);
+        assert_eq!(text, log);
+        assert!(error.is_some_and(|error| error.contains("the checksum is")));
+    }
+
+    #[test]
     fn what_is_good_before_the_cut_is_read() {
         let log = log();
         for compressed in [gzip(&log), zstd(&log)] {

@@ -31,7 +31,7 @@ const UNREAD_MOST: usize = 64 << 20;
 const COMMANDS_AT_A_TIME: usize = 64;
 
 /// How long the last messages may take to leave, in milliseconds.
-const LAST_WORDS: u64 = 500;
+const LAST_WORDS: u64 = 2000;
 
 /// What is served.
 #[derive(Debug)]
@@ -59,8 +59,10 @@ pub struct Vm {
     pub(super) mode: Mode,
     /// How many steps are to be taken now.
     pub(super) steps: u64,
-    /// When it goes, once it has ended.
+    /// When it goes, once it has ended, if all is said by then.
     going_at: Option<Time>,
+    /// When to look again whether it goes.
+    gone_at: Option<Time>,
     signalled: bool,
     qtest_log: Option<QtestLog>,
     abort: Option<String>,
@@ -112,6 +114,7 @@ impl Vm {
             mode: served.mode,
             steps: 0,
             going_at: None,
+            gone_at: None,
             signalled: false,
             qtest_log,
             abort: None,
@@ -167,7 +170,7 @@ impl Vm {
             .flatten();
         let monitor = self.monitor.deadline().into_iter().chain(self.cue);
         let monitor = monitor.filter(|_| self.mode != Mode::Wedge);
-        links.chain(monitor).chain(self.going_at).min()
+        links.chain(monitor).chain(self.gone_at).min()
     }
 
     /// Its own clock: deadlines are on it.
@@ -222,9 +225,8 @@ impl Vm {
             return false;
         }
         let now = self.clock.now();
-        let overtime = self.monitor.overtime();
-        let last = overtime.unwrap_or_else(|| Time::from_millis(LAST_WORDS));
-        let going_at = *self.going_at.get_or_insert_with(|| now.plus(last));
+        let overtime = self.monitor.overtime().unwrap_or_default();
+        let going_at = *self.going_at.get_or_insert_with(|| now.plus(overtime));
         let silent = self.links.iter().all(|link| {
             let unsent = if let Role::Qmp(port) = link.role {
                 self.monitor.unsent(port)
@@ -233,9 +235,15 @@ impl Vm {
             };
             link.stream.is_none() || link.unwritten.is_empty() && unsent == 0
         });
-        let gone = now >= going_at || silent && overtime.is_none();
+        // A client that does not read its last messages does not keep the VM.
+        let last = going_at.plus(Time::from_millis(LAST_WORDS));
+        let gone = now >= last || silent && now >= going_at;
         if gone {
             self.remove(registry);
+        } else if now >= going_at {
+            self.gone_at = Some(last);
+        } else {
+            self.gone_at = Some(going_at);
         }
         gone
     }

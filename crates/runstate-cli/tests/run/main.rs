@@ -6,3 +6,4 @@
 )]
 
 mod real_qemu;
+mod stand_in;

@@ -5,5 +5,6 @@
     reason = "an integration binary is a test module as a whole"
 )]
 
+mod book;
 mod real_qemu;
 mod stand_in;

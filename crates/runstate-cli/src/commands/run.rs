@@ -132,7 +132,9 @@ impl Session<'_> {
             Err(Trouble::Wrong { message, hint }) => {
                 self.unreadable += 1;
                 self.document.missing(path, &message);
-                self.progress.pause(|| self.ui.error(message, hint.as_deref()));
+                if self.args.output == Form::Text {
+                    self.progress.pause(|| self.ui.error(message, hint.as_deref()));
+                }
                 return Ok(());
             }
         };
@@ -141,7 +143,9 @@ impl Session<'_> {
             Err(error) => {
                 self.unreadable += 1;
                 self.document.unreadable(&error);
-                self.progress.pause(|| self.ui.scenario_error(&error));
+                if self.args.output == Form::Text {
+                    self.progress.pause(|| self.ui.scenario_error(&error));
+                }
                 return Ok(());
             }
         };
@@ -196,7 +200,9 @@ impl Session<'_> {
     fn tell(&mut self, ran: &Ran<'_>) -> Result<(), Trouble> {
         if self.args.output == Form::Json {
             self.document.ran(ran);
-        } else if self.args.transcript {
+            return Ok(());
+        }
+        if self.args.transcript {
             self.transcript(ran)?;
         } else if !self.args.quiet && !self.args.bless {
             for message in &ran.report.messages {

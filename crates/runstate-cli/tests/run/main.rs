@@ -8,3 +8,6 @@
 mod book;
 mod real_qemu;
 mod stand_in;
+mod bytes;
+mod real_qemu;
+mod transcripts;

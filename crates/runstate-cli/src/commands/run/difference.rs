@@ -2,14 +2,14 @@
 
 use runstate_monitor::machine::End;
 use runstate_monitor::scenario::run::{Difference, Saw};
-use runstate_monitor::scenario::{AsWritten, Error, Exit};
+use runstate_monitor::scenario::{Action, AsWritten, Error, Exit, Step};
 use runstate_qmp::Value;
 
 use super::Ran;
 
 /// What differs, with the line, what was expected and what came.
 pub(super) fn describe(ran: &Ran<'_>, difference: &Difference) -> String {
-    let mut message = format!("QEMU {} {}", ran.report.release, what(difference));
+    let mut message = format!("QEMU {} {}", ran.report.release, what(ran, difference));
     if let Some(name) = &ran.scenario.name {
         message += &format!(" (scenario {name})");
     }
@@ -27,15 +27,29 @@ pub(super) fn describe(ran: &Ran<'_>, difference: &Difference) -> String {
     text
 }
 
-fn what(difference: &Difference) -> String {
+fn what(ran: &Ran<'_>, difference: &Difference) -> String {
     let expected = difference.expected.is_some();
     match &difference.saw {
         Saw::Message(_) if expected => "says something else".to_owned(),
+        Saw::Message(_) if is_done(ran, difference.line) => "says more than this".to_owned(),
         Saw::Message(_) => "says more before this".to_owned(),
         Saw::Nothing if expected => "says nothing more".to_owned(),
         Saw::Nothing => "has not ended".to_owned(),
         Saw::End(end) if expected || difference.expected_exit.is_some() => ended(*end),
         Saw::End(end) => format!("{}, and the scenario has no `exit`", ended(*end)),
+    }
+}
+
+/// Whether the step on that line was come to, so that what is too much came after it.
+fn is_done(ran: &Ran<'_>, line: usize) -> bool {
+    let done = &ran.report.transcript.steps;
+    let on_line = |step: &&Step| step.line == line;
+    match ran.scenario.steps.iter().find(on_line).map(|step| &step.action) {
+        Some(Action::Expect(_)) => true,
+        Some(Action::Send(_) | Action::Guest { .. } | Action::Host { .. } | Action::Wait(_)) => {
+            done.iter().any(|step| step.line == line)
+        }
+        Some(Action::Exit(_)) | None => false,
     }
 }
 

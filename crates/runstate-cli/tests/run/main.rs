@@ -6,8 +6,8 @@
 )]
 
 mod book;
-mod real_qemu;
-mod stand_in;
 mod bytes;
 mod real_qemu;
+mod real_qemu;
+mod stand_in;
 mod transcripts;

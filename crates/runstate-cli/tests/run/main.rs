@@ -8,6 +8,5 @@
 mod book;
 mod bytes;
 mod real_qemu;
-mod real_qemu;
 mod stand_in;
 mod transcripts;

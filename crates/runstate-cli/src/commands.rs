@@ -3,6 +3,7 @@
 pub mod conform;
 pub mod convert;
 pub mod explain;
+pub mod generate;
 pub mod profile;
 pub mod run;
 pub mod serve;
@@ -39,6 +40,7 @@ commands! {
     Run => run,
     Conform => conform,
     Convert => convert,
+    Generate => generate,
     Serve => serve,
     Profile => profile,
     Explain => explain,

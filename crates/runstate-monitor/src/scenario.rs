@@ -10,6 +10,7 @@ mod names;
 mod parse;
 mod payload;
 mod print;
+pub mod random;
 mod range;
 pub mod run;
 mod shape;

@@ -1,19 +1,22 @@
 //! `runstate conform`
 
-use core::sync::atomic::Ordering;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use runstate::Release;
+use runstate_monitor::scenario::random::{Acting, Wish, generate};
 use runstate_monitor::scenario::{File, ReleaseRange, Scenario};
+
+use super::generate::{About, Inject, parse_release};
 
 use crate::conform::bench::Bench;
 use crate::conform::failure::Failure;
 use crate::conform::fleet::in_order;
 use crate::conform::script::Injection;
+use crate::conform::shrink::shrink;
 use crate::conform::tally::Tally;
 use crate::conform::trial::{Conditions, Verdict, attempt, record};
-use crate::conform::wire::INTERRUPTED;
+use crate::conform::wire::{heed_signals, interrupted};
 use crate::exit::Outcome;
 use crate::ui::{self, CommandResult, Trouble, Ui};
 
@@ -23,11 +26,13 @@ use crate::ui::{self, CommandResult, Trouble, Ui};
 /// What QEMU says is compared with what the model says, message by message; what the scenario expects does not matter.
 /// What no device of QEMU's PC does is left out, and counted with its reason.
 ///
+/// A random scenario that differs is made as short as it can be and written to a file, with what QEMU says.
+///
 /// Exit status: 0 when they agree, 1 when they differ, 2 when QEMU cannot be run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The scenarios, or folders of them; `-` is standard input
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "random")]
     files: Vec<PathBuf>,
     /// The QEMU
     #[arg(long, value_name = "PATH", default_value = "qemu-system-x86_64")]
@@ -41,17 +46,24 @@ pub struct Args {
     /// Write what QEMU says, as scenarios, instead of comparing
     #[arg(long)]
     record: bool,
+    /// Run so many random scenarios as well
+    #[arg(long, value_name = "N", conflicts_with = "record")]
+    random: Option<u64>,
+    /// Where the random scenarios begin: the first has this seed, each other one the next
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    /// How many steps a random scenario has
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    steps: usize,
+    /// What random scenarios are about
+    #[arg(long, value_enum, default_value_t = About::Everything)]
+    profile: About,
+    /// Where the shortest scenario of each random one that differs is written
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    keep: PathBuf,
     /// How many QEMUs run at a time [default: as many as there are processors]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Inject {
-    /// Through the qtest socket, on QEMU's main-loop thread
-    Qtest,
-    /// By a vCPU
-    Vcpu,
 }
 
 impl From<Inject> for Injection {
@@ -63,17 +75,11 @@ impl From<Inject> for Injection {
     }
 }
 
-fn parse_release(name: &str) -> Result<Release, String> {
-    Release::from_name(name).ok_or_else(|| {
-        let (first, last) = (Release::FIRST, Release::LAST);
-        format!("there is no release {name}; there are {first} to {last}")
-    })
-}
-
 /// A scenario and where it comes from.
 struct Case {
     title: String,
     scenario: Scenario,
+    random: bool,
 }
 
 /// Runs the command.
@@ -82,9 +88,8 @@ struct Case {
 ///
 /// A file cannot be read, or QEMU cannot be run.
 pub fn run(args: &Args, ui: &mut Ui) -> CommandResult {
-    let cases = cases(&args.files, ui)?;
-    // A second signal finds the handler in place already; the first one is enough.
-    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+    let mut cases = cases(&args.files, ui)?;
+    heed_signals().map_err(|error| Trouble::new(format_args!("cannot handle signals: {error}")))?;
     let bench = Bench::new(&args.qemu).map_err(Trouble::new)?;
     let version = bench.version().map_err(Trouble::new)?;
     let conditions = Conditions {
@@ -94,11 +99,18 @@ pub fn run(args: &Args, ui: &mut Ui) -> CommandResult {
         },
         injection: args.inject.map(Injection::from),
     };
+    cases.extend(random_cases(args, conditions.release));
     let jobs = args.jobs.unwrap_or_else(processors);
     if args.record {
         write_records(&bench, &cases, conditions, jobs, ui)
     } else {
-        check(&bench, &cases, conditions, jobs, version, ui)
+        let check = Check {
+            bench: &bench,
+            conditions,
+            version,
+            keep: &args.keep,
+        };
+        check.run(&cases, jobs, ui)
     }
 }
 
@@ -129,6 +141,7 @@ fn cases(paths: &[PathBuf], ui: &mut Ui) -> Result<Vec<Case>, Trouble> {
                 cases.push(Case {
                     title: format!("{name}: {}", file.title(scenario)),
                     scenario: scenario.clone(),
+                    random: false,
                 });
             }
         }
@@ -154,35 +167,98 @@ fn files_in(path: &Path) -> Result<Vec<PathBuf>, Trouble> {
     Ok(found)
 }
 
-fn check(
-    bench: &Bench,
-    cases: &[Case],
-    conditions: Conditions,
-    jobs: usize,
-    version: (u64, u64, u64),
-    ui: &mut Ui,
-) -> CommandResult {
-    let mut tally = Tally::default();
-    let run = |case: &Case| {
-        case.scenario
-            .releases
-            .contains(conditions.release)
-            .then(|| attempt(bench, &case.scenario, conditions))
-    };
-    let mut told = Ok(());
-    in_order(cases, jobs, &run, &mut |case, verdict| {
-        if told.is_ok() {
-            told = tell(case, verdict.as_ref(), ui);
+fn random_cases(args: &Args, release: Release) -> Vec<Case> {
+    let seeds = 0..args.random.unwrap_or(0);
+    let case = |index| {
+        let scenario = generate(Wish {
+            seed: args.seed.wrapping_add(index),
+            steps: args.steps,
+            profile: args.profile.into(),
+            release,
+            acting: args.inject.map(Acting::from),
+        });
+        Case {
+            title: scenario.name.clone().unwrap_or_default(),
+            scenario,
+            random: true,
         }
-        tally.count(verdict);
-        told.is_ok()
-    });
-    told?;
-    if INTERRUPTED.load(Ordering::Relaxed) {
-        return Err(Trouble::new(Failure::Interrupted));
+    };
+    seeds.map(case).collect()
+}
+
+/// A comparison of many scenarios.
+struct Check<'a> {
+    bench: &'a Bench,
+    conditions: Conditions,
+    version: (u64, u64, u64),
+    keep: &'a Path,
+}
+
+impl Check<'_> {
+    fn run(&self, cases: &[Case], jobs: usize, ui: &mut Ui) -> CommandResult {
+        let mut tally = Tally::default();
+        let run = |case: &Case| self.attempt(case);
+        let mut told = Ok(());
+        in_order(cases, jobs, &run, &mut |case, verdict| {
+            if told.is_ok() {
+                told = tell(case, verdict.as_ref(), ui).and_then(|()| self.keep(case, verdict.as_ref(), ui));
+            }
+            tally.count(verdict);
+            told.is_ok()
+        });
+        told?;
+        if interrupted() {
+            return Err(Trouble::new(Failure::Interrupted));
+        }
+        write!(
+            ui.out(),
+            "{}",
+            tally.summary(self.version, self.conditions.release)
+        )?;
+        Ok(tally.outcome())
     }
-    write!(ui.out(), "{}", tally.summary(version, conditions.release))?;
-    Ok(tally.outcome())
+
+    /// One scenario; a random one that differs is made shorter at once.
+    fn attempt(&self, case: &Case) -> Option<Verdict> {
+        let conditions = self.conditions;
+        if !case.scenario.releases.contains(conditions.release) {
+            return None;
+        }
+        let verdict = attempt(self.bench, &case.scenario, conditions);
+        let Verdict::Differs(difference) = verdict else {
+            return Some(verdict);
+        };
+        if !case.random {
+            return Some(Verdict::Differs(difference));
+        }
+        let mut shortest = difference;
+        shrink(
+            &shortest.scenario.clone(),
+            &mut |candidate| match attempt(self.bench, candidate, conditions) {
+                Verdict::Differs(difference) => {
+                    shortest = difference;
+                    true
+                }
+                Verdict::Agrees { .. }
+                | Verdict::Mistaken(_)
+                | Verdict::Undrivable(_)
+                | Verdict::Failed(_) => false,
+            },
+        );
+        Some(Verdict::Differs(shortest))
+    }
+
+    /// Writes the shortest scenario of a random one that differs, with what QEMU says: run on the model it fails.
+    fn keep(&self, case: &Case, verdict: Option<&Verdict>, ui: &mut Ui) -> Result<(), Trouble> {
+        let (true, Some(Verdict::Differs(difference))) = (case.random, verdict) else {
+            return Ok(());
+        };
+        let path = self.keep.join(format!("{}.qmp", case.title));
+        std::fs::write(&path, difference.as_qemu_says().to_string())
+            .map_err(|error| Trouble::file("write", &path, &error))?;
+        ui.note(format_args!("written to {}", path.display()));
+        Ok(())
+    }
 }
 
 fn tell(case: &Case, verdict: Option<&Verdict>, ui: &mut Ui) -> Result<(), Trouble> {

@@ -138,6 +138,16 @@ impl Driver<'_> {
     }
 
     fn io_error(&mut self, data: Option<&Value>) -> Result<(), Failure> {
+        let status = self.qemu.status()?;
+        if matches!(
+            status.as_deref(),
+            Some("inmigrate" | "postmigrate" | "finish-migrate")
+        ) {
+            // bdrv_co_write_req_prepare(), block/io.c
+            return undrivable(
+                "a request to a disk that belongs to the other end of a migration: QEMU asserts that there is none",
+            );
+        }
         let read = data.and_then(|data| data.get("operation")?.as_str()) == Some("read");
         self.errors += 1;
         let sector = u8::try_from(self.errors).expect("fewer than 256 errors");
@@ -184,7 +194,7 @@ impl Driver<'_> {
         let address = addresses[self.breakpoints];
         self.breakpoints += 1;
         self.qemu.guest.send(0, *operation, 0, 0, false)?;
-        debugger.answer()?;
+        debugger.until_hit()?;
         debugger.remove_breakpoint(address)
     }
 
@@ -197,6 +207,10 @@ impl Driver<'_> {
                 Ok(())
             }
             Host::GdbInterrupt => self.debugger()?.interrupt(),
+            Host::GdbContinue if self.qemu.status()?.as_deref() == Some("running") => {
+                // What it sends to a running VM stops it (`gdb_read_byte()`, gdbstub/gdbstub.c).
+                undrivable("a debugger that continues a VM that runs")
+            }
             Host::GdbContinue => self.debugger()?.send("c"),
             Host::GdbKill => self.debugger()?.send("k"),
             Host::GdbDetach => {
@@ -251,16 +265,29 @@ impl Driver<'_> {
     pub(super) fn before_command(&mut self, command: &Value) -> Result<(), Failure> {
         if executed(command) == Some("migrate") {
             self.bandwidth(10)?;
+            let path = self.qemu.directory().join("state");
+            if self.qemu.status()?.as_deref() != Some("inmigrate") && path.exists() {
+                // An incoming stream does not come any more; the name is for the one that goes out.
+                release_fifo(&path);
+                let _ = std::fs::remove_file(&path);
+            }
         }
         Ok(())
     }
 
-    /// A migration that was cancelled takes its time to end.
+    /// A migration takes its time to begin, and one that was cancelled to end.
     pub(super) fn after_command(&mut self, command: &Value) -> Result<(), Failure> {
-        if executed(command) == Some("migrate_cancel") {
-            return self.until_migration(&["cancelled", "completed", "failed"]);
+        let limit = Limit::new("beginning of a migration");
+        match executed(command) {
+            Some("migrate") => {
+                while self.qemu.migration_status()?.as_deref() == Some("setup") {
+                    limit.check()?;
+                }
+                Ok(())
+            }
+            Some("migrate_cancel") => self.until_migration(&["cancelled", "completed", "failed"]),
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 
     /// Bytes a second. QEMU sends at least a page in each tenth of one.

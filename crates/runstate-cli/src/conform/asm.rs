@@ -414,6 +414,12 @@ impl Assembler {
         self.refer(text, &bytes, 2, Reference::Absolute, label);
     }
 
+    /// Goes on at the next multiple of `to`. What lies between halts.
+    pub fn align(&mut self, to: u16) {
+        let next = usize::from(self.here().next_multiple_of(to) - self.origin);
+        self.code.resize(next, plain::HLT.1[0]);
+    }
+
     /// Bytes that are data.
     pub fn data(&mut self, what: &str, bytes: &[u8]) {
         self.line(format!("# {what}"), bytes);

@@ -174,6 +174,7 @@ fn program() -> Program {
     other_operations(&mut asm);
     interrupts(&mut asm);
     tables(&mut asm);
+    breakpoints(&mut asm);
     asm.finish()
 }
 
@@ -348,6 +349,7 @@ fn perform(asm: &mut Assembler) {
         asm.compare_byte(Base::Si, frame::OPERATION, operation as u8);
         asm.jump(When::Equal, label);
     }
+    asm.label("nothing");
     done(asm);
     asm.label("acknowledge");
     asm.load_al(Base::Si, frame::TAG);
@@ -394,11 +396,6 @@ fn port_operations(asm: &mut Assembler) {
 }
 
 fn other_operations(asm: &mut Assembler) {
-    for label in BREAKPOINTS {
-        asm.label(label);
-        asm.plain(plain::NOP);
-        done(asm);
-    }
     asm.label("triple_fault");
     asm.load_al(Base::Si, frame::TAG);
     asm.store_al(Base::Bx, DONE);
@@ -412,6 +409,17 @@ fn other_operations(asm: &mut Assembler) {
     asm.label("halt_loop");
     asm.plains(&[plain::CLI, plain::HLT]);
     asm.jump(When::Always, "halt_loop");
+}
+
+/// On a page of their own: TCG executes the code of a page with a breakpoint instruction by instruction, and so an action
+/// on it that stops the vCPU would not be acknowledged.
+fn breakpoints(asm: &mut Assembler) {
+    asm.align(0x1000);
+    for label in BREAKPOINTS {
+        asm.label(label);
+        asm.plain(plain::NOP);
+        asm.jump(When::Always, "nothing");
+    }
 }
 
 fn interrupts(asm: &mut Assembler) {
@@ -459,6 +467,12 @@ mod tests {
         let mut next = 0;
         for line in firmware.listing.lines().filter(|line| !line.ends_with(':')) {
             let offset = usize::from_str_radix(&line[..4], 16).expect("a line begins with its offset");
+            if offset > next {
+                // The code goes on on the next page.
+                assert_eq!(offset % 0x1000, 0, "{line}");
+                assert!(firmware.image[next..offset].iter().all(|byte| *byte == 0xf4));
+                next = offset;
+            }
             assert_eq!(offset, next, "{line}");
             for byte in line[6..].split("  ").next().expect("bytes").split_whitespace() {
                 let Ok(byte) = u8::from_str_radix(byte, 16) else {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::mpsc;
 
-use super::wire::INTERRUPTED;
+use super::wire::interrupted;
 
 /// Does `work` on each item, on so many threads, and hands the results on in the items' order as soon as that is possible.
 /// It ends early when `take` says so, or when a signal came.
@@ -30,7 +30,7 @@ pub fn in_order<T: Sync, R: Send>(
                         *next += 1;
                         index
                     };
-                    let ended = stop.load(Ordering::Relaxed) || INTERRUPTED.load(Ordering::Relaxed);
+                    let ended = stop.load(Ordering::Relaxed) || interrupted();
                     let Some(item) = items.get(index).filter(|_| !ended) else {
                         return;
                     };

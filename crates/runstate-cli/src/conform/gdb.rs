@@ -54,6 +54,21 @@ impl Debugger {
         }
     }
 
+    /// Waits until QEMU tells that a breakpoint was hit. Every other stop since the last packet is told before.
+    ///
+    /// # Errors
+    ///
+    /// When none is.
+    pub fn until_hit(&mut self) -> Result<(), Failure> {
+        loop {
+            let packet = self.answer()?;
+            // Signal 5 is SIGTRAP; the stop of a QMP client is 2.
+            if packet.is_empty() || packet.starts_with("T05") {
+                return Ok(());
+            }
+        }
+    }
+
     /// Presses control-C: the VM stops, and QEMU says so.
     ///
     /// # Errors

@@ -117,6 +117,17 @@ impl Driver<'_> {
 
     /// By vCPUs, each action by another one, while the main loop stands still.
     fn vcpu_group(&mut self, parts: &Parts<'_>) -> Result<(), Failure> {
+        if parts
+            .writes
+            .iter()
+            .rev()
+            .skip(1)
+            .any(|write| *write == ports::WATCHDOG)
+        {
+            return undrivable(
+                "a vCPU only arms the watchdog: it expires after what the others do, on the main loop's thread",
+            );
+        }
         let mut held: Vec<Sent> = Vec::new();
         // The first vCPU takes what comes over the serial port for all of them, so its own comes last.
         for (vcpu, write) in parts.writes.iter().enumerate().rev() {

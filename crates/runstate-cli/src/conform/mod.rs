@@ -27,6 +27,7 @@ pub mod qmp;
 pub mod qtest;
 pub mod script;
 pub mod serial;
+pub mod shrink;
 pub mod stream;
 pub mod tally;
 pub mod tell;

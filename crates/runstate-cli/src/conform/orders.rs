@@ -3,60 +3,125 @@
 //! The model gives one order of messages. Where QEMU's threads race, a run of QEMU may give another one of a set; each
 //! rule here is such a set.
 
+use runstate::Release;
 use runstate_monitor::scenario::Exit;
 use runstate_qmp::Value;
 
 use super::drive;
 use super::plan::Prediction;
 
-/// A way in which QEMU's order of messages is open.
+/// A way in which what QEMU says is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Order {
     /// MIGRATION and MIGRATION_PASS come from the migration's thread, in their order, but unordered with what the main
     /// loop says: the replies of commands (`migrate_generate_event()`, migration/migration.c).
     MigrationThread,
+    /// How often the migration goes over the memory depends on time and on what the guest writes: there may be any number
+    /// of MIGRATION_PASS, counted from 1 (`migration_bitmap_sync_precopy()`, migration/ram.c).
+    MigrationPasses,
     /// Until 8.2 a suspended guest is woken when its migration comes to the switchover: WAKEUP comes from the main loop
     /// some time after, before or after the migration's STOP (`migration_completion()`, migration/migration.c, 7.2).
     WakeupAtSwitchover,
+    /// The limit on WATCHDOG counts virtual time under the qtest accelerator, and real time in the QEMU under TCG that
+    /// stands in for it: one that was held back may come while the VM is stopped (`monitor_get_event_clock()`,
+    /// monitor/monitor.c).
+    WatchdogClock,
+}
+
+/// What decides which rules hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Leeway {
+    /// The release.
+    pub release: Release,
+    /// A scenario for the qtest accelerator is run under TCG.
+    pub tcg_for_qtest: bool,
 }
 
 impl Order {
     /// Every rule.
-    pub const ALL: [Self; 2] = [Self::MigrationThread, Self::WakeupAtSwitchover];
+    pub const ALL: [Self; 4] = [
+        Self::MigrationThread,
+        Self::MigrationPasses,
+        Self::WakeupAtSwitchover,
+        Self::WatchdogClock,
+    ];
 
     /// Its name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::MigrationThread => "migration-thread",
+            Self::MigrationPasses => "migration-passes",
             Self::WakeupAtSwitchover => "wakeup-at-switchover",
+            Self::WatchdogClock => "watchdog-clock",
         }
     }
 
     /// Whether a message may change its place among the others.
     fn moves(self, message: &Value) -> bool {
-        let Some(event) = message.get("event").and_then(Value::as_str) else {
-            return false;
-        };
         match self {
-            Self::MigrationThread => matches!(event, "MIGRATION" | "MIGRATION_PASS"),
-            Self::WakeupAtSwitchover => event == "WAKEUP",
+            Self::MigrationThread => name(message) == Some("MIGRATION"),
+            Self::MigrationPasses => name(message) == Some("MIGRATION_PASS"),
+            Self::WakeupAtSwitchover => name(message) == Some("WAKEUP"),
+            Self::WatchdogClock => name(message) == Some("WATCHDOG"),
         }
     }
 
     /// Whether the rule can apply to these messages at all.
-    fn applies(self, messages: &[&Value]) -> bool {
+    fn applies(self, leeway: Leeway, messages: &[&Value]) -> bool {
         match self {
-            Self::MigrationThread => true,
+            Self::MigrationThread | Self::MigrationPasses => true,
             // Only a migration stops the VM beside a WAKEUP: the two stand next to each other.
-            Self::WakeupAtSwitchover => messages.windows(2).any(|pair| {
-                let name = |message: &Value| message.get("event").and_then(Value::as_str).map(str::to_owned);
-                let pair = [name(pair[0]), name(pair[1])];
-                pair.iter().any(|name| name.as_deref() == Some("STOP"))
-                    && pair.iter().any(|name| name.as_deref() == Some("WAKEUP"))
-            }),
+            Self::WakeupAtSwitchover => {
+                leeway.release < Release::V9_0
+                    && messages.windows(2).any(|pair| {
+                        let pair = [name(pair[0]), name(pair[1])];
+                        pair.contains(&Some("STOP")) && pair.contains(&Some("WAKEUP"))
+                    })
+            }
+            Self::WatchdogClock => leeway.tcg_for_qtest,
         }
     }
+
+    /// Whether the messages that the rule moves are a possible sequence beside the model's.
+    fn possible(self, ours: &[&Value], theirs: &[&Value]) -> bool {
+        let only = |messages: &[&Value]| -> Vec<Value> {
+            let kept = messages.iter().filter(|message| self.moves(message));
+            kept.map(|message| (*message).clone()).collect()
+        };
+        let (ours, theirs) = (only(ours), only(theirs));
+        match self {
+            Self::WakeupAtSwitchover | Self::WatchdogClock => ours == theirs,
+            // A real migration is on its way at once; the scenario's begins to move when the host says so.
+            Self::MigrationThread => match theirs.strip_prefix(&ours[..]) {
+                Some([]) => true,
+                Some([more]) => {
+                    more.get("data").and_then(|data| data.get("status")?.as_str()) == Some("active")
+                }
+                Some(_) | None => false,
+            },
+            Self::MigrationPasses => {
+                let passes = |messages: &[Value]| -> Option<Vec<i64>> {
+                    let pass = |message: &Value| message.get("data")?.get("pass")?.as_i64();
+                    messages.iter().map(pass).collect()
+                };
+                let (Some(ours), Some(theirs)) = (passes(&ours), passes(&theirs)) else {
+                    return false;
+                };
+                // Each migration counts from 1, in steps of 1.
+                let begins = |passes: &[i64]| passes.iter().filter(|pass| **pass == 1).count();
+                [begins(&ours), begins(&ours) + 1].contains(&begins(&theirs))
+                    && theirs.first().is_none_or(|first| *first == 1)
+                    && theirs
+                        .windows(2)
+                        .all(|pair| pair[1] == 1 || pair[1] == pair[0] + 1)
+            }
+        }
+    }
+}
+
+fn name(message: &Value) -> Option<&str> {
+    message.get("event").and_then(Value::as_str)
 }
 
 /// How what QEMU did compares with what the model says.
@@ -72,47 +137,45 @@ pub enum Comparison {
 
 /// Compares message by message: values, in whatever order of members.
 #[must_use]
-pub fn compare(model: &Prediction, qemu: &drive::Transcript) -> Comparison {
+pub fn compare(model: &Prediction, qemu: &drive::Transcript, leeway: Leeway) -> Comparison {
     let ours: Vec<&Value> = model.heard.iter().map(|(_, message)| message).collect();
     let theirs: Vec<&Value> = qemu.heard.iter().map(|heard| &heard.message.value).collect();
     let same_end = same_end(model, qemu);
-    if ours == theirs {
-        let first_moved = model
-            .heard
-            .iter()
-            .zip(&qemu.heard)
-            .position(|((step, message), heard)| {
-                *step != heard.step && !Order::MigrationThread.moves(message)
-            });
-        return match first_moved {
-            Some(at) => Comparison::Differs(at),
-            None if same_end => Comparison::Same,
-            None => Comparison::Differs(ours.len()),
-        };
-    }
     let allowed: Vec<Order> = Order::ALL
         .into_iter()
-        .filter(|order| order.applies(&ours) && order.applies(&theirs))
+        .filter(|order| order.applies(leeway, &ours) && order.applies(leeway, &theirs))
         .collect();
-    let moves = |message: &&Value| allowed.iter().any(|order| order.moves(message));
-    let part = |messages: &[&Value], moving: bool| -> Vec<Value> {
-        let kept = messages.iter().filter(|message| moves(message) == moving);
-        kept.map(|message| (*message).clone()).collect()
-    };
-    let one_by_one = allowed.iter().all(|order| {
-        let only = |messages: &[&Value]| -> Vec<Value> {
-            let kept = messages.iter().filter(|message| order.moves(message));
-            kept.map(|message| (*message).clone()).collect()
-        };
-        only(&ours) == only(&theirs)
-    });
-    if same_end && one_by_one && part(&ours, false) == part(&theirs, false) {
+    let stays = |message: &Value| !allowed.iter().any(|order| order.moves(message));
+    // What does not move comes after the same steps on both sides.
+    let our_fixed: Vec<&(usize, Value)> = model.heard.iter().filter(|(_, message)| stays(message)).collect();
+    let their_fixed: Vec<(usize, &Value)> = qemu
+        .heard
+        .iter()
+        .map(|heard| (heard.step, &heard.message.value))
+        .filter(|(_, message)| stays(message))
+        .collect();
+    let fixed = our_fixed.len() == their_fixed.len()
+        && our_fixed
+            .iter()
+            .zip(&their_fixed)
+            .all(|(ours, theirs)| ours.0 == theirs.0 && ours.1 == *theirs.1);
+    if same_end && fixed && allowed.iter().all(|order| order.possible(&ours, &theirs)) {
+        if ours == theirs {
+            return Comparison::Same;
+        }
         let used = allowed
             .into_iter()
-            .filter(|order| ours.iter().any(|message| order.moves(message)));
+            .filter(|order| theirs.iter().any(|message| order.moves(message)));
         return Comparison::Reordered(used.collect());
     }
-    let agree = ours.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
+    let agree = model
+        .heard
+        .iter()
+        .zip(&qemu.heard)
+        .take_while(|((step, message), heard)| {
+            *message == heard.message.value && (*step == heard.step || !stays(message))
+        })
+        .count();
     Comparison::Differs(agree)
 }
 
@@ -135,11 +198,24 @@ mod tests {
     const SETUP: &str = r#"{"event": "MIGRATION", "data": {"status": "setup"}}"#;
     const ACTIVE: &str = r#"{"event": "MIGRATION", "data": {"status": "active"}}"#;
     const PASS: &str = r#"{"event": "MIGRATION_PASS", "data": {"pass": 1}}"#;
+    const PASS2: &str = r#"{"event": "MIGRATION_PASS", "data": {"pass": 2}}"#;
+    const PASS3: &str = r#"{"event": "MIGRATION_PASS", "data": {"pass": 3}}"#;
+    const WATCHDOG: &str = r#"{"event": "WATCHDOG", "data": {"action": "none"}}"#;
+    const RESUME: &str = r#"{"event": "RESUME"}"#;
     const STOP: &str = r#"{"event": "STOP"}"#;
     const WAKEUP: &str = r#"{"event": "WAKEUP"}"#;
     const RETURN: &str = r#"{"return": {}}"#;
 
+    const TCG: Leeway = Leeway {
+        release: Release::V7_2,
+        tcg_for_qtest: false,
+    };
+
     fn both(ours: &[(usize, &str)], theirs: &[(usize, &str)]) -> Comparison {
+        both_with(ours, theirs, TCG)
+    }
+
+    fn both_with(ours: &[(usize, &str)], theirs: &[(usize, &str)], leeway: Leeway) -> Comparison {
         let model = Prediction {
             heard: ours
                 .iter()
@@ -157,34 +233,64 @@ mod tests {
                 .collect(),
             ..Transcript::default()
         };
-        compare(&model, &qemu)
+        compare(&model, &qemu, leeway)
     }
 
     #[test]
     fn migration_thread_is_unordered_with_replies_only() {
-        let ours = [(0, SETUP), (0, RETURN), (1, PASS), (1, ACTIVE), (1, STOP)];
-        let theirs = [(0, SETUP), (0, PASS), (0, RETURN), (0, ACTIVE), (1, STOP)];
+        let ours = [(0, SETUP), (0, RETURN), (1, ACTIVE), (1, STOP)];
+        let theirs = [(0, SETUP), (0, ACTIVE), (0, RETURN), (1, STOP)];
         assert_eq!(
             both(&ours, &theirs),
             Comparison::Reordered(vec![Order::MigrationThread])
         );
         // Its own order is fixed.
-        let theirs = [(0, SETUP), (0, ACTIVE), (0, RETURN), (0, PASS), (1, STOP)];
-        assert_eq!(both(&ours, &theirs), Comparison::Differs(1));
+        let theirs = [(0, ACTIVE), (0, SETUP), (0, RETURN), (1, STOP)];
+        assert_eq!(both(&ours, &theirs), Comparison::Differs(0));
         // So is that of all the rest.
-        let theirs = [(0, SETUP), (0, STOP), (0, RETURN), (0, PASS), (1, ACTIVE)];
+        let theirs = [(0, SETUP), (0, STOP), (0, RETURN), (1, ACTIVE)];
         assert_eq!(both(&ours, &theirs), Comparison::Differs(1));
         // It may come earlier than the model has it, as the same sequence.
-        let theirs = [(0, SETUP), (0, RETURN), (0, PASS), (0, ACTIVE), (1, STOP)];
+        let theirs = [(0, SETUP), (0, RETURN), (0, ACTIVE), (1, STOP)];
         assert_eq!(both(&ours, &theirs), Comparison::Same);
     }
 
     #[test]
-    fn wakeup_races_with_the_stop_of_the_switchover_only() {
+    fn migration_passes_are_counted_from_one() {
+        let ours = [(0, PASS), (0, STOP), (0, PASS2)];
+        let open = Comparison::Reordered(vec![Order::MigrationPasses]);
+        assert_eq!(both(&ours, &[(0, PASS), (0, PASS2), (0, STOP), (0, PASS3)]), open);
+        assert_eq!(both(&ours, &[(0, PASS), (0, STOP)]), open);
+        assert_eq!(both(&ours, &ours), Comparison::Same);
         assert_eq!(
-            both(&[(0, WAKEUP), (0, STOP)], &[(0, STOP), (0, WAKEUP)]),
-            Comparison::Reordered(vec![Order::WakeupAtSwitchover])
+            both(&ours, &[(0, PASS), (0, STOP), (0, PASS3)]),
+            Comparison::Differs(2)
         );
+        assert_eq!(both(&ours, &[(0, STOP)]), Comparison::Differs(0));
+    }
+
+    #[test]
+    fn migration_that_the_host_does_not_let_go_on_is_active_all_the_same() {
+        let ours = [(0, SETUP), (0, RETURN)];
+        let theirs = [(0, SETUP), (0, RETURN), (0, PASS), (0, ACTIVE)];
+        let open = Comparison::Reordered(vec![Order::MigrationThread, Order::MigrationPasses]);
+        assert_eq!(both(&ours, &theirs), open);
+        let theirs = [(0, SETUP), (0, RETURN), (0, ACTIVE), (0, STOP)];
+        assert_eq!(both(&ours, &theirs), Comparison::Differs(2));
+        let theirs = [(0, SETUP), (0, RETURN), (0, SETUP)];
+        assert_eq!(both(&ours, &theirs), Comparison::Differs(2));
+    }
+
+    #[test]
+    fn wakeup_races_with_the_stop_of_the_switchover_only() {
+        let (ours, theirs) = ([(0, WAKEUP), (0, STOP)], [(0, STOP), (0, WAKEUP)]);
+        let open = Comparison::Reordered(vec![Order::WakeupAtSwitchover]);
+        assert_eq!(both(&ours, &theirs), open);
+        let later = Leeway {
+            release: Release::V9_0,
+            ..TCG
+        };
+        assert_eq!(both_with(&ours, &theirs, later), Comparison::Differs(0));
         assert_eq!(
             both(&[(0, WAKEUP), (0, RETURN)], &[(0, RETURN), (0, WAKEUP)]),
             Comparison::Differs(0)
@@ -192,6 +298,23 @@ mod tests {
         assert_eq!(
             both(&[(0, WAKEUP), (0, STOP)], &[(0, STOP)]),
             Comparison::Differs(0)
+        );
+    }
+
+    #[test]
+    fn watchdog_held_back_comes_by_the_real_clock_under_tcg() {
+        let ours = [(0, WATCHDOG), (1, STOP), (3, RESUME), (3, WATCHDOG)];
+        let theirs = [(0, WATCHDOG), (1, STOP), (2, WATCHDOG), (3, RESUME)];
+        assert_eq!(both(&ours, &theirs), Comparison::Differs(2));
+        let standing_in = Leeway {
+            tcg_for_qtest: true,
+            ..TCG
+        };
+        let open = Comparison::Reordered(vec![Order::WatchdogClock]);
+        assert_eq!(both_with(&ours, &theirs, standing_in), open);
+        assert_eq!(
+            both_with(&ours, &theirs[..2], standing_in),
+            Comparison::Differs(2)
         );
     }
 
@@ -219,23 +342,23 @@ mod tests {
         };
         let status = |status| drive::Exit::Status(status);
         assert_eq!(
-            compare(&ours(Exit::Status(1)), &with(status(1))),
+            compare(&ours(Exit::Status(1)), &with(status(1)), TCG),
             Comparison::Same
         );
         assert_eq!(
-            compare(&ours(Exit::Status(1)), &with(status(0))),
+            compare(&ours(Exit::Status(1)), &with(status(0)), TCG),
             Comparison::Differs(0)
         );
         assert_eq!(
-            compare(&ours(Exit::Abort), &with(drive::Exit::Signal(6))),
+            compare(&ours(Exit::Abort), &with(drive::Exit::Signal(6)), TCG),
             Comparison::Same
         );
         assert_eq!(
-            compare(&ours(Exit::Abort), &with(drive::Exit::Signal(11))),
+            compare(&ours(Exit::Abort), &with(drive::Exit::Signal(11)), TCG),
             Comparison::Differs(0)
         );
         assert_eq!(
-            compare(&ours(Exit::Status(0)), &Transcript::default()),
+            compare(&ours(Exit::Status(0)), &Transcript::default(), TCG),
             Comparison::Differs(0)
         );
     }

@@ -9,7 +9,7 @@ use runstate_qmp::Value;
 use super::bench::Bench;
 use super::drive::{Exit, Transcript, drive};
 use super::failure::Failure;
-use super::orders::{Comparison, Order, compare};
+use super::orders::{Comparison, Leeway, Order, compare};
 use super::plan::{NoPlan, Plan, Prediction, without_expectations};
 use super::script::Injection;
 
@@ -79,6 +79,10 @@ pub fn attempt(bench: &Bench, scenario: &Scenario, conditions: Conditions) -> Ve
         }
     };
     let forecast = plan.prediction.forecast(plan.script.steps.len());
+    let leeway = Leeway {
+        release: conditions.release,
+        tcg_for_qtest: plan.script.injection() == Injection::Qtest && !bench.has_accelerator("qtest"),
+    };
     let mut again = 0;
     loop {
         let transcript = match drive(bench, &plan.script, Some(&forecast)) {
@@ -87,7 +91,7 @@ pub fn attempt(bench: &Bench, scenario: &Scenario, conditions: Conditions) -> Ve
             Err(failure) => return Verdict::Failed(failure),
         };
         let messages = transcript.heard.len();
-        match compare(&plan.prediction, &transcript) {
+        match compare(&plan.prediction, &transcript, leeway) {
             Comparison::Same => {
                 return Verdict::Agrees {
                     messages,
@@ -142,13 +146,25 @@ pub fn record(bench: &Bench, scenario: &Scenario, conditions: Conditions) -> Res
     };
     let forecast = plan.prediction.forecast(plan.script.steps.len());
     let transcript = drive(bench, &plan.script, Some(&forecast))?;
-    let said = transcript
+    Ok(as_qemu_says(&bare, &transcript))
+}
+
+fn as_qemu_says(bare: &Scenario, transcript: &Transcript) -> Scenario {
+    let said: Vec<(usize, Value)> = transcript
         .heard
         .iter()
         .map(|heard| (heard.step, heard.message.value.clone()))
-        .collect::<Vec<_>>();
+        .collect();
     let exit = transcript.exit.map(|(step, exit)| (step, written(exit)));
-    Ok(with_messages(&bare, &said, exit))
+    with_messages(bare, &said, exit)
+}
+
+impl Difference {
+    /// The scenario with what QEMU says as its expectations.
+    #[must_use]
+    pub fn as_qemu_says(&self) -> Scenario {
+        as_qemu_says(&self.scenario, &self.qemu)
+    }
 }
 
 /// How an end is written in a scenario. Of the signals only SIGABRT has a spelling; a status cannot say the others.

@@ -5,14 +5,34 @@ use core::time::Duration;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::failure::Failure;
 
 /// Set by the signals that end us; every wait looks at it.
-pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// Has SIGINT, SIGTERM and SIGHUP end every wait, so that nothing is left behind.
+///
+/// # Errors
+///
+/// When the system refuses a handler.
+pub fn heed_signals() -> std::io::Result<()> {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED))?;
+    }
+    Ok(())
+}
+
+/// Whether one of these signals has come.
+#[must_use]
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
 
 /// How long QEMU may take for anything at all before it counts as hung.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -65,7 +85,7 @@ impl<'a> Limit<'a> {
     ///
     /// [`Failure::Qemu`] when QEMU has used up its time, [`Failure::Interrupted`].
     pub fn check(self) -> Result<(), Failure> {
-        if INTERRUPTED.load(Ordering::Relaxed) {
+        if interrupted() {
             return Err(Failure::Interrupted);
         }
         if self.is_over() {

@@ -14,6 +14,8 @@ use std::{
     process::Command,
 };
 
+use runstate_monitor::faults::Fault;
+
 /// Commands that would run this test, or take minutes.
 const NOT_RUN: &[&str] = &["cargo test", "cargo bench", "cargo install", "just "];
 
@@ -193,6 +195,17 @@ fn the_summary_lists_every_chapter_and_links_to_nothing_else() {
         .filter(|name| name != "SUMMARY.md")
         .collect();
     assert_eq!(linked, chapters.iter().map(String::as_str).collect());
+}
+
+#[test]
+fn the_book_names_every_fault() {
+    let page = fs::read_to_string(root().join("docs/src/stand-in.md")).expect("it is readable");
+    for name in Fault::names() {
+        assert!(
+            page.contains(&format!("`{name}`")),
+            "stand-in.md does not tell of {name}"
+        );
+    }
 }
 
 #[test]

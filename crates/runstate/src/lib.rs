@@ -35,3 +35,8 @@ pub use vocab::{
     MemoryFailureAction, MemoryFailureRecipient, MigrationStatus, NotifyVmexitOption, PanicAction,
     RebootAction, RunState, S390CrashReason, ShutdownAction, ShutdownCause, UnknownName, WatchdogAction,
 };
+
+/// The book's examples are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/src/library.md")]
+struct Book;

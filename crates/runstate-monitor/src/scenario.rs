@@ -4,7 +4,7 @@
 mod ast;
 mod duration;
 mod error;
-mod json;
+pub mod json;
 mod locate;
 mod names;
 mod parse;

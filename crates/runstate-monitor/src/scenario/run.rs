@@ -30,6 +30,8 @@ pub fn run(scenario: &Scenario, release: Release) -> Report {
 /// A scenario being played.
 struct Runner<'a> {
     scenario: &'a Scenario,
+    /// Whether nothing is expected at all.
+    is_script: bool,
     player: Player,
     report: Report,
     /// Whether a step before this one is held.
@@ -45,6 +47,7 @@ impl<'a> Runner<'a> {
         report.stderr = player.stderr().to_vec();
         Self {
             scenario,
+            is_script: scenario.is_script(),
             player,
             report,
             in_group: false,
@@ -112,7 +115,7 @@ impl<'a> Runner<'a> {
 
     /// Every message must have been expected by now, unless nothing is expected at all.
     fn nothing_more(&mut self, line: usize) {
-        if self.scenario.is_script() {
+        if self.is_script {
             self.report.skip_unmatched();
         } else if let Some(message) = self.report.next_unmatched() {
             let saw = Saw::Message(message.clone());
@@ -124,7 +127,7 @@ impl<'a> Runner<'a> {
         if !self.report.outcome.is_final() {
             let last = self.scenario.steps.last().map_or(0, |step| step.line);
             self.nothing_more(last);
-            if !self.scenario.is_script()
+            if !self.is_script
                 && !self.end_expected
                 && !self.report.outcome.is_final()
                 && let Some(end) = self.player.end()

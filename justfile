@@ -42,7 +42,7 @@ bench *BENCH:
 # A fuzz target for so many seconds (cargo install cargo-fuzz)
 [group('run')]
 fuzz TARGET SECONDS="600":
-    RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none {{TARGET}} -- -max_total_time={{SECONDS}}
+    fuzz/run {{TARGET}} {{SECONDS}}
 
 # The book (cargo install mdbook)
 [group('doc')]

@@ -1,5 +1,10 @@
 //! The bodies of the fuzz targets: ordinary functions, which `cargo test` runs over kept inputs.
 
+mod qemu;
+
+pub use qemu::{options, talk};
+
+use crate::scenario::run::{self, Outcome};
 use crate::scenario::{Error, File};
 
 /// Any bytes are scenarios or have an error with a place in them, and scenarios print as what they are, as text and as
@@ -33,6 +38,32 @@ pub fn scenario(bytes: &[u8]) {
     let mut plain = file;
     plain.forget_layout();
     assert_eq!(again, plain, "what prints parses to the same");
+}
+
+/// Runs scenarios. What one says is itself a scenario, which goes as it expects.
+///
+/// # Panics
+///
+/// It is not so.
+pub fn run(bytes: &[u8]) {
+    let Ok(file) = File::parse("input", bytes) else {
+        return;
+    };
+    for scenario in file.scenarios.iter().take(4) {
+        let release = scenario.releases.nearest();
+        let report = scenario.transcribe(release);
+        if matches!(report.outcome, Outcome::Impossible { .. }) {
+            continue;
+        }
+        let mut transcript = file.clone();
+        transcript.scenarios = vec![report.transcript];
+        let text = transcript.to_string();
+        let again = File::parse("transcript", text.as_bytes()).expect("a transcript is a scenario");
+        for scenario in &again.scenarios {
+            let outcome = run::run(scenario, release).outcome;
+            assert_eq!(outcome, Outcome::AsExpected, "{text}");
+        }
+    }
 }
 
 fn has_a_place(error: &Error, bytes: &[u8]) {

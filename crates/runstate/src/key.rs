@@ -112,15 +112,28 @@ impl Vm {
 
     /// Read only by the return from a switchover, and written at each stop for one.
     const fn old_state_key(&self) -> u64 {
-        let before_the_stop = matches!(
-            self.migration,
-            Migration::Active | Migration::ActivePostcopy | Migration::Cancelling
-        ) && !matches!(self.run, RunState::FinishMigrate);
-        if self.migration.in_flight() && !before_the_stop {
-            self.old_state as u64
-        } else {
-            0
-        }
+        let read = match self.migration {
+            Migration::PreSwitchover
+            | Migration::PreSwitchoverPostcopy
+            | Migration::Device
+            | Migration::DevicePostcopy
+            | Migration::Postcopy
+            | Migration::PostcopyPaused
+            | Migration::PostcopyRecover
+            | Migration::CancellingStopped => true,
+            Migration::Active | Migration::ActivePostcopy | Migration::Cancelling => {
+                matches!(self.run, RunState::FinishMigrate)
+            }
+            // COLO ends without one.
+            Migration::None
+            | Migration::Completed
+            | Migration::Failed
+            | Migration::Cancelled
+            | Migration::Colo
+            | Migration::ColoFailover
+            | Migration::CancellingColo => false,
+        };
+        if read { self.old_state as u64 } else { 0 }
     }
 
     /// The capabilities that something reads before `migrate-set-capabilities` is possible again.

@@ -4,6 +4,8 @@
 //! Pure: no I/O, no clock, no heap, no panic, no dependency.
 #![no_std]
 
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod graph;
 mod input;
 mod key;

@@ -10,6 +10,7 @@ mod coverage;
 mod monitor;
 mod options;
 mod qtest;
+mod regressions;
 mod scenario;
 mod schema;
 mod transcript;

@@ -1,6 +1,6 @@
 //! The scenario format.
 
-mod corpus;
+pub(crate) mod corpus;
 mod fuzz;
 mod invalid;
 mod round_trip;

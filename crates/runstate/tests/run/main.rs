@@ -4,5 +4,6 @@
     reason = "an integration binary is a test module as a whole"
 )]
 
+mod regressions;
 mod schema;
 mod workspace;

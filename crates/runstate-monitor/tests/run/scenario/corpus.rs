@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use runstate_monitor::scenario::File;
 
 /// The recorded files.
-pub(super) fn recorded() -> Vec<PathBuf> {
+pub(crate) fn recorded() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
     let mut files = Vec::new();
     for release in fs::read_dir(root).expect("the transcripts are there") {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use runstate::Release;
 use runstate_monitor::scenario::run::{Outcome as Verdict, Report, run as play};
-use runstate_monitor::scenario::{Error, File, Scenario};
+use runstate_monitor::scenario::{Error, File, ReleaseRange, Scenario};
 
 use self::document::Document;
 use self::progress::Progress;
@@ -27,9 +27,10 @@ pub struct Args {
     /// The scenarios; a folder means all `*.qmp` in it, `-` standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Which QEMU; expectations for others are not compared [default: 10.0, or what is nearest to it of a scenario's]
-    #[arg(long, value_parser = crate::args::release)]
-    release: Option<Release>,
+    /// Which QEMU, or `all` that a scenario is for; what is expected of others is not compared [default: 10.0, or what is
+    /// nearest to it of a scenario's]
+    #[arg(long, value_parser = which)]
+    release: Option<Which>,
     /// Print the scenarios with what QEMU says in them
     #[arg(long, conflicts_with = "bless")]
     transcript: bool,
@@ -46,6 +47,21 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Form::Text, value_name = "FORM",
           conflicts_with_all = ["only", "transcript", "bless", "quiet"])]
     output: Form,
+}
+
+/// `--release`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    One(Release),
+    /// Each that a scenario is for.
+    All,
+}
+
+fn which(name: &str) -> Result<Which, String> {
+    if name == "all" {
+        return Ok(Which::All);
+    }
+    crate::args::release(name).map(Which::One)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -94,6 +110,12 @@ enum Class {
 ///
 /// There is nothing to run, or stdout cannot be written.
 pub fn run(args: &Args, ui: &mut Ui) -> CommandResult {
+    if args.bless && args.release == Some(Which::All) {
+        return Err(
+            Trouble::new("--bless writes what one QEMU says, not what all say")
+                .hint("name one with --release"),
+        );
+    }
     let paths = files::collect(&args.files)?;
     let mut session = Session {
         args,
@@ -151,15 +173,18 @@ impl Session<'_> {
         };
         let text = String::from_utf8_lossy(&bytes);
         let mut blessed = file.clone();
-        self.progress.expect(file.scenarios.len());
         for (scenario, blessed) in file.scenarios.iter().zip(&mut blessed.scenarios) {
-            let ran = self.scenario(&file, &text, scenario);
-            self.tell(&ran)?;
-            if ran.result == Class::Blessed {
-                blessed.steps = ran.report.transcript.steps;
-                blessed.below = ran.report.transcript.below;
+            let releases = self.releases(scenario);
+            self.progress.expect(releases.len());
+            for release in releases {
+                let ran = self.scenario(&file, &text, scenario, release);
+                self.tell(&ran)?;
+                if ran.result == Class::Blessed {
+                    blessed.steps = ran.report.transcript.steps;
+                    blessed.below = ran.report.transcript.below;
+                }
+                self.progress.done_one();
             }
-            self.progress.done_one();
         }
         if self.args.bless {
             self.bless(path, &text, &file, &blessed)
@@ -168,8 +193,26 @@ impl Session<'_> {
         }
     }
 
-    fn scenario<'a>(&mut self, file: &'a File, text: &'a str, scenario: &'a Scenario) -> Ran<'a> {
-        let release = self.args.release.unwrap_or_else(|| scenario.releases.nearest());
+    /// On which releases to run a scenario.
+    fn releases(&self, scenario: &Scenario) -> Vec<Release> {
+        match self.args.release {
+            None => vec![scenario.releases.nearest()],
+            Some(Which::One(release)) => vec![release],
+            Some(Which::All) => Release::WITH_POINTS
+                .iter()
+                .copied()
+                .filter(|release| scenario.releases.contains(*release))
+                .collect(),
+        }
+    }
+
+    fn scenario<'a>(
+        &mut self,
+        file: &'a File,
+        text: &'a str,
+        scenario: &'a Scenario,
+        release: Release,
+    ) -> Ran<'a> {
         let compared = scenario.releases.contains(release);
         let report = if self.args.bless {
             scenario.transcribe(release)
@@ -233,12 +276,18 @@ impl Session<'_> {
 
     /// Prints a scenario with what QEMU says, all of it even where that is not what was expected.
     fn transcript(&mut self, ran: &Ran<'_>) -> Result<(), Trouble> {
-        let mut transcript = ran.scenario.transcribe(ran.report.release).transcript;
-        if self.args.files.len() > 1 || self.printed {
+        let release = ran.report.release;
+        let mut transcript = ran.scenario.transcribe(release).transcript;
+        let title = ran.file.title(ran.scenario);
+        if self.args.release == Some(Which::All) {
+            transcript.name = Some(format!("{title}-{release}"));
+            transcript.releases = ReleaseRange::only(release);
+        } else if self.args.files.len() > 1 || self.printed {
             // Side by side each needs its name.
-            transcript
-                .name
-                .get_or_insert_with(|| ran.file.title(ran.scenario).to_owned());
+            transcript.name.get_or_insert_with(|| title.to_owned());
+        }
+        if ran.result == Class::NotCompared {
+            transcript.releases = ReleaseRange::only(release);
         }
         if self.printed {
             writeln!(self.ui.out())?;

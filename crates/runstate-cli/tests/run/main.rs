@@ -7,6 +7,7 @@
 
 mod book;
 mod bytes;
+mod clients;
 mod real_qemu;
 mod stand_in;
 mod transcripts;

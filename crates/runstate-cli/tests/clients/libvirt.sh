@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# libvirt and virsh, unchanged, with the stand-in as the domain's emulator: libvirt.sh RUNSTATE STAND-IN
+#
+# Root, in a container of its own: it writes /etc/libvirt/qemu.conf and runs a libvirtd that needs no privileges of the
+# kernel. What libvirt asks beyond run states comes from a profile of the installed QEMU.
+set -euo pipefail
+runstate=$1 stand_in=$2
+dir=$(mktemp -d /tmp/runstate-libvirt.XXXXXX)
+chmod 755 "$dir"
+export LIBVIRT_DEFAULT_URI=qemu:///system
+daemon='' listener=''
+finish() {
+  status=$?
+  [ $status = 0 ] || { echo "--- libvirtd"; tail -n 20 "$dir/libvirtd.log"; echo "--- QEMU"; tail -n 5 /var/log/libvirt/qemu/standin.log; } >&2 || true
+  virsh destroy standin >/dev/null 2>&1 || true
+  virsh undefine standin >/dev/null 2>&1 || true
+  [ -z "$listener" ] || kill "$listener" 2>/dev/null || true
+  [ -z "$daemon" ] || { kill "$daemon"; wait "$daemon" || true; } 2>/dev/null
+  [ ! -e "$dir/qemu.conf" ] || cp "$dir/qemu.conf" /etc/libvirt/qemu.conf
+  rm -rf "$dir"
+}
+trap finish EXIT
+
+[ ! -e /etc/libvirt/qemu.conf ] || cp /etc/libvirt/qemu.conf "$dir/qemu.conf"
+cat > /etc/libvirt/qemu.conf <<'CONF'
+user = "root"
+group = "root"
+security_driver = "none"
+cgroup_controllers = []
+namespaces = []
+stdio_handler = "file"
+CONF
+if ! virsh version >/dev/null 2>&1; then
+  printf 'auth_unix_ro = "none"\nauth_unix_rw = "none"\nlog_outputs = "3:file:%s"\n' "$dir/libvirtd.log" > "$dir/libvirtd.conf"
+  touch "$dir/libvirtd.log"
+  libvirtd -f "$dir/libvirtd.conf" > "$dir/out" 2>&1 &
+  daemon=$!
+  for _ in $(seq 100); do virsh version >/dev/null 2>&1 && break; sleep 0.1; done
+fi
+virsh version | tail -n 2
+
+# The name decides the release, the file beside it is its profile.
+emulator=$dir/qemu-system-runstate-7.2
+cp "$stand_in" "$emulator"
+"$runstate" profile record --qemu "$(command -v qemu-system-x86_64)" -o "$emulator.profile.gz"
+
+domain() {
+  cat > "$dir/domain.xml" <<XML
+<domain type='qemu'>
+  <name>standin</name><uuid>11111111-2222-3333-4444-555555555555</uuid>
+  <memory unit='MiB'>64</memory><vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='pc'>hvm</type></os>
+  <features><acpi/></features>
+  <on_poweroff>$1</on_poweroff><on_reboot>$2</on_reboot><on_crash>$3</on_crash>
+  <pm><suspend-to-mem enabled='yes'/></pm>
+  <devices>
+    <emulator>$emulator</emulator>
+    <watchdog model='ib700' action='pause'/><panic model='isa'/>
+    <memballoon model='none'/><controller type='usb' model='none'/>
+  </devices>
+</domain>
+XML
+  virsh define "$dir/domain.xml" >/dev/null
+}
+# What the guest does.
+guest() { virsh qemu-monitor-command standin "{\"execute\":\"x-guest\",\"arguments\":{\"action\":\"$1\"}}" >/dev/null; }
+# The state libvirt believes in, once it does.
+state() {
+  for _ in $(seq 100); do
+    now=$(virsh domstate standin --reason | sed -n 1p)
+    [ "$now" != "$1" ] || { echo "ok: $2 -> $1"; return; }
+    sleep 0.05
+  done
+  echo "after $2 libvirt says '$now', not '$1'" >&2
+  exit 1
+}
+
+# The run state, asked of the stand-in itself.
+status() {
+  for _ in $(seq 100); do
+    now=$(virsh qemu-monitor-command standin '{"execute":"query-status"}')
+    [[ $now != *"\"status\":\"$1\""* ]] || { echo "ok: $2 -> $1"; return; }
+    sleep 0.05
+  done
+  echo "after $2 the stand-in says $now, not '$1'" >&2
+  exit 1
+}
+
+stdbuf -oL virsh event --loop --all > "$dir/events" 2>&1 &
+listener=$!
+domain destroy restart preserve
+virsh start standin >/dev/null;    state 'running (booted)' start
+virsh suspend standin >/dev/null;  state 'paused (user)' suspend
+virsh resume standin >/dev/null;   state 'running (unpaused)' resume
+virsh reset standin >/dev/null;    state 'running (unpaused)' reset
+guest panic;                       state 'crashed (panicked)' 'a panic, on_crash=preserve'
+virsh reset standin >/dev/null
+virsh destroy standin >/dev/null;  state 'shut off (destroyed)' destroy
+virsh start standin >/dev/null
+guest suspend;                     state 'pmsuspended (unknown)' 'the guest sleeping'
+virsh dompmwakeup standin >/dev/null; state 'running (event wakeup)' dompmwakeup
+# libvirt's reboot: the guest is asked to power off, and when it does the domain starts again.
+virsh reboot standin >/dev/null
+guest shutdown;                    status running 'reboot and the guest shutting down'
+guest watchdog;                    state 'paused (watchdog)' 'the watchdog'
+virsh resume standin >/dev/null
+virsh shutdown standin >/dev/null
+guest shutdown;                    state 'shut off (shutdown)' 'shutdown and the guest obeying'
+domain restart restart restart
+virsh start standin >/dev/null
+guest shutdown;                    state 'running (booted)' 'the guest shutting down, on_poweroff=restart'
+guest panic;                       state 'running (crashed)' 'a panic, on_crash=restart'
+virsh destroy standin >/dev/null
+domain destroy destroy destroy
+virsh start standin >/dev/null
+guest reset;                       state 'shut off (shutdown)' 'the guest resetting, on_reboot=destroy'
+virsh undefine standin >/dev/null
+sleep 0.3
+for event in 'Started Booted' 'Suspended Paused' 'Resumed Unpaused' "'reboot'" 'Crashed Panicked' 'Stopped Destroyed' \
+  "'pm-suspend'" "'pm-wakeup'" "'watchdog'" 'Shutdown Finished after guest request' 'Stopped Shutdown'; do
+  grep -q -- "$event" "$dir/events" || { echo "no event: $event" >&2; cat "$dir/events" >&2; exit 1; }
+done
+echo "libvirt: ok"

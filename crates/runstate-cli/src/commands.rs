@@ -7,6 +7,8 @@ pub mod generate;
 pub mod profile;
 pub mod run;
 pub mod serve;
+pub mod explore;
+pub mod path;
 
 use crate::ui::{CommandResult, Ui};
 
@@ -44,4 +46,6 @@ commands! {
     Serve => serve,
     Profile => profile,
     Explain => explain,
+    Explore => explore,
+    Path => path,
 }

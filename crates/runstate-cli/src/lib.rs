@@ -16,6 +16,7 @@ pub mod ui;
 
 mod args;
 mod names;
+mod story;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! The ways to make QEMU abort with "invalid runstate transition": for each pair of states the simplest.
 
-use runstate::{Launch, Machine, Release, RunState, Thread};
+use runstate::{Machine, Release, RunState, Thread};
 
 use crate::{
     explore::{End, Families, Family, Launches, Nothing, Policies, Scope, Space},
@@ -142,7 +142,7 @@ pub fn aborts(release: Release) -> Vec<Abort> {
                 continue;
             }
             if let Some(path) = space.shortest(&reach, end) {
-                let path = simplified(path);
+                let path = path.simplified();
                 let policies = reach.of_end(end);
                 found.push(Abort {
                     from,
@@ -155,20 +155,4 @@ pub fn aborts(release: Release) -> Vec<Abort> {
         }
     }
     found
-}
-
-/// The same path on a plain machine, where it does not need what the explored one has.
-fn simplified(path: Path) -> Path {
-    let plain = Path {
-        launch: Launch {
-            machine: Machine::DEFAULT,
-            ..path.launch
-        },
-        steps: path.steps.clone(),
-    };
-    if path.replays_on(&plain.launch) {
-        plain
-    } else {
-        path
-    }
 }

@@ -18,6 +18,7 @@ mod launches;
 mod policy;
 mod reach;
 mod space;
+mod survey;
 mod table;
 mod untaken;
 
@@ -27,4 +28,5 @@ pub use policy::Policies;
 pub use reach::Reach;
 pub(crate) use space::Edge;
 pub use space::{End, Nothing, Observer, Scope, Seen, Space, Verdict};
+pub use survey::{Size, Survey, on_all_cores};
 pub use untaken::{Untaken, untaken};

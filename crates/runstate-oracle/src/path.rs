@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use runstate::{Actions, Answer, ExitStatus, Input, Launch, Life, Output, RunState, Vm};
+use runstate::{Actions, Answer, ExitStatus, Input, Launch, Life, Machine, Output, RunState, Vm};
 
 use crate::explore::{Edge, End, Observer, Policies, Reach, Scope, Seen, Setup, Space, Verdict};
 
@@ -70,6 +70,19 @@ impl Path {
             }
             same && said == step.pass.as_deref().unwrap_or_default()
         })
+    }
+
+    /// The same path on a plain machine, where it does not need what the explored one has.
+    #[must_use]
+    pub fn simplified(mut self) -> Self {
+        let plain = Launch {
+            machine: Machine::DEFAULT,
+            ..self.launch
+        };
+        if self.replays_on(&plain) {
+            self.launch = plain;
+        }
+        self
     }
 
     /// How it ended, if QEMU is gone.
@@ -296,7 +309,7 @@ pub fn find(scope: Scope, goal: Goal) -> Option<Path> {
         });
     }
     let reach = space.reach();
-    space.shortest(&reach, End::Goal(0))
+    space.shortest(&reach, End::Goal(0)).map(Path::simplified)
 }
 
 /// The names of the events that a goal can ask for.

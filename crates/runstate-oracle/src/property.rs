@@ -10,7 +10,7 @@ use runstate::{Actions, Release};
 pub use claims::{always, sometimes};
 
 use crate::{
-    explore::{End, Families, Family, Launches, Observer, Policies, Scope, Seen, Space, Verdict},
+    explore::{End, Families, Launches, Observer, Policies, Scope, Seen, Space, Verdict},
     path::Path,
 };
 
@@ -63,7 +63,7 @@ impl Property {
     #[must_use]
     pub fn search(&self, release: Release) -> Option<Path> {
         let all = Scope::new(release);
-        let simple = Families::WITHOUT_MIGRATION.without(Family::Debugger);
+        let simple = Families::SIMPLE;
         [
             (simple, Launches::Plain),
             (simple, Launches::Local),
@@ -89,6 +89,6 @@ impl Property {
             .and(scope.policies);
         let space = Space::of(Scope { policies, ..scope }, self);
         let reach = space.reach();
-        space.shortest(&reach, End::Goal(0))
+        space.shortest(&reach, End::Goal(0)).map(Path::simplified)
     }
 }

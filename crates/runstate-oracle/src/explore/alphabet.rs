@@ -55,6 +55,15 @@ impl Families {
         .with(Family::Incoming)
         .with(Family::Colo);
 
+    /// What is easiest to follow: no debugger, no migration.
+    pub const SIMPLE: Self = Self::WITHOUT_MIGRATION.without(Family::Debugger);
+
+    /// Those that are in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// These and one more.
     #[must_use]
     pub const fn with(self, family: Family) -> Self {

@@ -193,6 +193,7 @@ impl Driver<'_> {
         };
         let address = addresses[self.breakpoints];
         self.breakpoints += 1;
+        debugger.keep_up()?;
         self.qemu.guest.send(0, *operation, 0, 0, false)?;
         debugger.until_hit()?;
         debugger.remove_breakpoint(address)

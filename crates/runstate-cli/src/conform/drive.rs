@@ -151,6 +151,9 @@ fn check(script: &Script) -> Result<(), Failure> {
             Act::Host(Host::JobCompletes | Host::DumpCompletes, _) => {
                 return undrivable("when a job or a dump is done cannot be held back");
             }
+            Act::Send(command) if command.to_string().contains("background-snapshot") => {
+                return undrivable("a background snapshot, which memory shared with the host forbids");
+            }
             Act::Send(_) | Act::Host(..) | Act::Wait(_) => {}
         }
     }
@@ -284,6 +287,11 @@ impl Driver<'_> {
             self.qemu.qtest.barrier(2)?;
         }
         self.listen()?;
+        if let Some(debugger) = &mut self.debugger {
+            debugger.keep_up()?;
+            // Read before anything else happens.
+            self.qemu.qtest.barrier(1)?;
+        }
         if self.qemu.qmp.wire.closed || self.qemu.qtest.closed() {
             self.ended()?;
         }

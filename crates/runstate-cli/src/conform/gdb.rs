@@ -22,6 +22,7 @@ impl Debugger {
     ///
     /// When QEMU does not read.
     pub fn send(&mut self, packet: &str) -> Result<(), Failure> {
+        self.keep_up()?;
         self.wire.send(frame(packet).as_bytes())
     }
 
@@ -54,6 +55,22 @@ impl Debugger {
         }
     }
 
+    /// Acknowledges what QEMU has told meanwhile: stops that others have caused. As long as the last packet is not
+    /// acknowledged, QEMU ignores what else it reads; an acknowledgement too many stops a VM that runs
+    /// (`gdb_read_byte()`, gdbstub/gdbstub.c).
+    ///
+    /// # Errors
+    ///
+    /// When QEMU does not read.
+    pub fn keep_up(&mut self) -> Result<(), Failure> {
+        self.wire.take_in();
+        let mut told = false;
+        while take_packet(&mut self.wire.arrived).is_some() {
+            told = true;
+        }
+        if told { self.wire.send(b"+") } else { Ok(()) }
+    }
+
     /// Waits until QEMU tells that a breakpoint was hit. Every other stop since the last packet is told before.
     ///
     /// # Errors
@@ -75,6 +92,7 @@ impl Debugger {
     ///
     /// When QEMU does not answer.
     pub fn interrupt(&mut self) -> Result<(), Failure> {
+        self.keep_up()?;
         self.wire.send(b"\x03")
     }
 

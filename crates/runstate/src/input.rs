@@ -18,6 +18,7 @@ pub enum Input {
 
 /// A monitor command, its arguments already checked for shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Command {
     /// `query-status`: always done; [`Vm::query_status`](crate::Vm::query_status) has the answer.
     QueryStatus,
@@ -181,6 +182,7 @@ pub enum Load {
 
 /// What the guest does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Guest {
     /// ACPI S5.
     Shutdown,
@@ -265,6 +267,7 @@ impl Guest {
 
 /// What happens on the host outside the monitor, or is the outcome of what a command began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Host {
     /// SIGTERM, SIGINT or SIGHUP.
     Signal,

@@ -2,6 +2,7 @@
 
 use crate::{
     Capability, RunState, Vm,
+    requests::Requests,
     rules::{incoming::Incoming, migration::Migration},
     vm::{Flags, Life},
 };
@@ -54,7 +55,7 @@ impl Vm {
             .with(self.shutdown_key(full), 4)
             .with(self.reset_key(full), 4)
             .with(
-                match self.vmstop {
+                match self.requests.vmstop() {
                     None => 0,
                     Some(state) => 1 + state as u64,
                 },
@@ -71,23 +72,21 @@ impl Vm {
     }
 
     const fn flags_key(&self, full: bool) -> u64 {
-        let mut kept = Flags::WAS_SUSPENDED | Flags::DEBUG_REQUESTED | Flags::SUSPEND_REQUESTED;
-        if full {
-            kept |= Flags::WAKEUP_REQUESTED | Flags::POWERDOWN_REQUESTED;
-        }
+        let mut kept = Flags::WAS_SUSPENDED | Flags::DUMPING | Flags::DUMP_RESUMES;
         // Read when the machine becomes ready and when an incoming migration ends.
         if matches!(self.life, Life::Preconfig) || self.awaits_incoming() {
             kept |= Flags::AUTOSTART;
         }
-        let low = self.flags.bits() & kept;
-        debug_assert!(low < 1 << 6, "the request flags come first");
-        low as u64
-            | (self.flags.has(Flags::DUMPING) as u64) << 6
-            | (self.flags.has(Flags::DUMP_RESUMES) as u64) << 7
+        let requests = self.requests;
+        (self.flags.bits() & kept) as u64
+            | (requests.has(Requests::DEBUG) as u64) << 4
+            | (requests.has(Requests::SUSPEND) as u64) << 5
+            | ((full && requests.has(Requests::WAKEUP)) as u64) << 6
+            | ((full && requests.has(Requests::POWERDOWN)) as u64) << 7
     }
 
     const fn shutdown_key(&self, full: bool) -> u64 {
-        match self.shutdown {
+        match self.requests.shutdown() {
             None => 0,
             Some(cause) if full => 1 + cause as u64,
             Some(_) => 1,
@@ -95,7 +94,7 @@ impl Vm {
     }
 
     const fn reset_key(&self, full: bool) -> u64 {
-        match self.reset {
+        match self.requests.reset() {
             None => 0,
             Some(cause) if full => 1 + cause as u64,
             Some(_) => 1,

@@ -13,6 +13,7 @@ mod launch;
 mod output;
 mod payload;
 mod release;
+mod requests;
 mod rules;
 mod throttle;
 mod time;

@@ -3,8 +3,9 @@
 //! How QEMU goes about each thing is in [`rules`](crate::rules), one file per family of QEMU functions.
 
 use crate::{
-    Actions, Answer, Command, Event, ExitStatus, Host, Impossible, IncomingOption, Input, Launch,
-    NotifyVmexitOption, Output, Refusal, Release, RunState, ShutdownCause, StatusInfo, Thread,
+    Actions, Answer, Event, ExitStatus, Host, Impossible, IncomingOption, Input, Launch, NotifyVmexitOption,
+    Output, Refusal, Release, RunState, ShutdownCause, StatusInfo, Thread,
+    requests::Requests,
     rules::{incoming::Incoming, job::Job, migration::Migration},
 };
 
@@ -30,10 +31,7 @@ pub struct Vm {
     pub(crate) actions: Actions,
     pub(crate) life: Life,
     pub(crate) flags: Flags,
-    /// The requests that the next pass services, in its order: debug, suspend (flags), then these, then powerdown (a flag).
-    pub(crate) shutdown: Option<ShutdownCause>,
-    pub(crate) reset: Option<ShutdownCause>,
-    pub(crate) vmstop: Option<RunState>,
+    pub(crate) requests: Requests,
     /// `shutdown_exit_code`, and once QEMU has exited its status.
     pub(crate) exit_code: u8,
     pub(crate) migration: Migration,
@@ -66,23 +64,16 @@ pub(crate) struct Flags(u16);
 impl Flags {
     pub(crate) const WAS_SUSPENDED: u16 = 1;
     pub(crate) const AUTOSTART: u16 = 1 << 1;
-    pub(crate) const DEBUG_REQUESTED: u16 = 1 << 2;
-    pub(crate) const SUSPEND_REQUESTED: u16 = 1 << 3;
-    pub(crate) const WAKEUP_REQUESTED: u16 = 1 << 4;
-    pub(crate) const POWERDOWN_REQUESTED: u16 = 1 << 5;
-    pub(crate) const MAIN_LOOP_THREAD: u16 = 1 << 6;
-    pub(crate) const CPUS_RESETTABLE: u16 = 1 << 7;
-    pub(crate) const WAKEUP_SUPPORT: u16 = 1 << 8;
-    pub(crate) const NMI: u16 = 1 << 9;
-    pub(crate) const SNAPSHOT_DISK: u16 = 1 << 10;
-    pub(crate) const VMEXIT_INTERNAL_ERROR: u16 = 1 << 11;
-    pub(crate) const REPLAY_PLAY: u16 = 1 << 12;
-    pub(crate) const DUMPING: u16 = 1 << 13;
-    pub(crate) const DUMP_RESUMES: u16 = 1 << 14;
-
-    /// What the next pass would do without any other request.
-    const REQUESTS: u16 =
-        Self::DEBUG_REQUESTED | Self::SUSPEND_REQUESTED | Self::WAKEUP_REQUESTED | Self::POWERDOWN_REQUESTED;
+    pub(crate) const DUMPING: u16 = 1 << 2;
+    pub(crate) const DUMP_RESUMES: u16 = 1 << 3;
+    // From here on they are the launch's and never change.
+    pub(crate) const MAIN_LOOP_THREAD: u16 = 1 << 4;
+    pub(crate) const CPUS_RESETTABLE: u16 = 1 << 5;
+    pub(crate) const WAKEUP_SUPPORT: u16 = 1 << 6;
+    pub(crate) const NMI: u16 = 1 << 7;
+    pub(crate) const SNAPSHOT_DISK: u16 = 1 << 8;
+    pub(crate) const VMEXIT_INTERNAL_ERROR: u16 = 1 << 9;
+    pub(crate) const REPLAY_PLAY: u16 = 1 << 10;
 
     pub(crate) const fn bits(self) -> u16 {
         self.0
@@ -130,9 +121,7 @@ impl Vm {
             actions: launch.actions,
             life: Life::Preconfig,
             flags,
-            shutdown: None,
-            reset: None,
-            vmstop: None,
+            requests: Requests::NONE,
             exit_code: 0,
             migration: Migration::None,
             old_state: RunState::Prelaunch,
@@ -160,23 +149,32 @@ impl Vm {
     /// Never panics, whatever the order of inputs. After an [`Output::Abort`] nothing is possible any more.
     #[inline]
     pub fn handle(&mut self, input: Input, out: &mut impl FnMut(Output)) -> Answer {
-        match self.life {
-            Life::Aborted => return Answer::Impossible(Impossible::Gone),
-            // QEMU still dispatches a command while it cleans up.
-            Life::Exited if !matches!(input, Input::Command(_)) => {
-                return Answer::Impossible(Impossible::Gone);
-            }
-            Life::Preconfig if matches!(input, Input::Guest(_)) => {
-                return Answer::Impossible(Impossible::NoMachine);
-            }
-            Life::Exited | Life::Preconfig | Life::Alive => {}
+        if self.life != Life::Alive
+            && let Some(answer) = self.cannot_take(input)
+        {
+            return answer;
         }
         let answer = match input {
-            Input::Command(command) => self.command(command, out),
+            Input::Command(command) => self.dispatch(command, out),
             Input::Guest(guest) => self.guest(guest, out),
             Input::Host(host) => self.host(host, out),
         };
         answer.unwrap_or(Answer::Done)
+    }
+
+    /// What cannot happen before the machine exists, or after QEMU's end.
+    #[cold]
+    const fn cannot_take(&self, input: Input) -> Option<Answer> {
+        match (self.life, input) {
+            (Life::Aborted, _) => Some(Answer::Impossible(Impossible::Gone)),
+            // QEMU still dispatches a command while it cleans up.
+            (Life::Exited, Input::Guest(_) | Input::Host(_)) => Some(Answer::Impossible(Impossible::Gone)),
+            (Life::Preconfig, Input::Guest(_)) => Some(Answer::Impossible(Impossible::NoMachine)),
+            (Life::Preconfig, Input::Command(command)) if !command.allowed_in_preconfig() => {
+                Some(Answer::Refused(Refusal::OnlyAfterInitialization))
+            }
+            (Life::Exited | Life::Preconfig | Life::Alive, _) => None,
+        }
     }
 
     /// One pass of the main loop: services what is pending, in QEMU's order.
@@ -256,17 +254,14 @@ impl Vm {
     #[must_use]
     #[inline]
     pub const fn has_requests(&self) -> bool {
-        self.flags.has(Flags::REQUESTS)
-            || self.shutdown.is_some()
-            || self.reset.is_some()
-            || self.vmstop.is_some()
+        self.requests.any()
     }
 
     /// Why the next pass shuts down, if it does.
     #[must_use]
     #[inline]
     pub const fn pending_shutdown(&self) -> Option<ShutdownCause> {
-        self.shutdown
+        self.requests.shutdown()
     }
 
     /// `vm_was_suspended`: `cont` leads back to `suspended`.
@@ -321,13 +316,6 @@ impl Vm {
         self.flags.has(Flags::REPLAY_PLAY)
             && self.release.replay_runs_after_shutdown()
             && matches!((from, to), (RunState::Shutdown, RunState::Running))
-    }
-
-    fn command(&mut self, command: Command, out: &mut impl FnMut(Output)) -> Result<Answer, Aborted> {
-        if self.life == Life::Preconfig && !command.allowed_in_preconfig() {
-            return Ok(Answer::Refused(Refusal::OnlyAfterInitialization));
-        }
-        self.dispatch(command, out)
     }
 
     fn host(&mut self, host: Host, out: &mut impl FnMut(Output)) -> Result<Answer, Aborted> {

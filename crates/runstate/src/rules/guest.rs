@@ -3,6 +3,7 @@
 use crate::{
     Answer, BlockErrorAction, Event, Guest, GuestPanicAction, Impossible, MemoryFailure, MemoryFailureAction,
     Output, PanicAction, Release, RunState, ShutdownAction, ShutdownCause, Vm, WatchdogAction,
+    requests::Requests,
     vm::{Aborted, Flags, Ran},
 };
 
@@ -39,7 +40,7 @@ impl Vm {
             // kvm_cpu_exec(), accel/kvm/kvm-all.c
             Guest::InternalError => self.vm_stop_by_guest(RunState::InternalError, out)?,
             // gdb_set_stop_cpu(), qemu_system_debug_request(), system/cpus.c
-            Guest::Debug => self.flags.set(Flags::DEBUG_REQUESTED, true),
+            Guest::Debug => self.requests.ask(Requests::DEBUG),
             Guest::MemoryFailure(failure) => self.memory_failed(failure, out),
             // kvm_arch_handle_exit(), target/i386/kvm/kvm.c (7.2); the other options only warn.
             Guest::NotifyVmexit => {
@@ -85,7 +86,7 @@ impl Vm {
             WatchdogAction::Shutdown => self.powerdown_request(),
             WatchdogAction::Poweroff => self.exit_now(0, out),
             // On the main loop, and yet a request: so that WATCHDOG comes before STOP.
-            WatchdogAction::Pause => self.vmstop = Some(RunState::Watchdog),
+            WatchdogAction::Pause => self.requests.ask_vmstop(RunState::Watchdog),
             WatchdogAction::Debug | WatchdogAction::None | WatchdogAction::InjectNmi => {}
         }
     }
@@ -94,7 +95,7 @@ impl Vm {
     fn block_error(&mut self, action: BlockErrorAction, out: &mut impl FnMut(Output)) {
         Self::emit(Event::BlockIoError(action), out);
         match action {
-            BlockErrorAction::Stop => self.vmstop = Some(RunState::IoError),
+            BlockErrorAction::Stop => self.requests.ask_vmstop(RunState::IoError),
             BlockErrorAction::Ignore | BlockErrorAction::Report => {}
         }
     }

@@ -2,26 +2,27 @@
 
 use crate::{
     Event, ExitStatus, Output, PanicAction, RunState, ShutdownAction, ShutdownCause, Vm,
+    requests::Requests,
     vm::{Flags, Life, Ran},
 };
 
 impl Vm {
     /// `main_loop_should_exit()`, system/runstate.c. The order is fixed and the same in all releases.
     pub(crate) fn main_loop_should_exit(&mut self, out: &mut impl FnMut(Output)) -> Ran {
-        if self.flags.take(Flags::DEBUG_REQUESTED) {
+        if self.requests.take(Requests::DEBUG) {
             self.vm_stop(RunState::Debug, out)?;
         }
-        if self.flags.take(Flags::SUSPEND_REQUESTED) {
+        if self.requests.take(Requests::SUSPEND) {
             self.system_suspend(out)?;
         }
-        if let Some(cause) = self.shutdown.take() {
+        if let Some(cause) = self.requests.take_shutdown() {
             Self::emit(Event::Shutdown(cause), out);
             match self.actions.shutdown() {
                 ShutdownAction::Pause => self.vm_stop(RunState::Shutdown, out)?,
                 ShutdownAction::Poweroff => return self.leave(cause, out),
             }
         }
-        if let Some(cause) = self.reset.take() {
+        if let Some(cause) = self.requests.take_reset() {
             self.system_reset(cause, out);
             // "runstate can change in pause_all_vcpus()": whatever it is by then, what does not run waits for a cont.
             if !matches!(
@@ -31,13 +32,13 @@ impl Vm {
                 self.set(RunState::Prelaunch, out)?;
             }
         }
-        if self.flags.take(Flags::WAKEUP_REQUESTED) {
+        if self.requests.take(Requests::WAKEUP) {
             Self::emit(Event::Wakeup, out);
         }
-        if self.flags.take(Flags::POWERDOWN_REQUESTED) {
+        if self.requests.take(Requests::POWERDOWN) {
             Self::emit(Event::Powerdown, out);
         }
-        if let Some(state) = self.vmstop.take() {
+        if let Some(state) = self.requests.take_vmstop() {
             self.vm_stop(state, out)?;
         }
         Ok(())
@@ -81,7 +82,7 @@ impl Vm {
         self.life = Life::Exited;
         self.exit_code = status;
         // Nothing of this will be serviced, so that states that differ only in it are one.
-        (self.shutdown, self.reset, self.vmstop) = (None, None, None);
+        self.requests = Requests::NONE;
         out(Output::Exit(ExitStatus(status)));
     }
 }

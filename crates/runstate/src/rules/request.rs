@@ -2,6 +2,7 @@
 
 use crate::{
     Output, RebootAction, Refusal, RunState, ShutdownCause, Vm,
+    requests::Requests,
     vm::{Flags, Ran},
 };
 
@@ -11,45 +12,45 @@ impl Vm {
         let shuts_down =
             self.actions.reboot() == RebootAction::Shutdown && cause != ShutdownCause::SubsystemReset;
         if shuts_down || !self.flags.has(Flags::CPUS_RESETTABLE) {
-            self.shutdown = Some(cause);
+            self.requests.ask_shutdown(cause);
         } else {
-            self.reset = Some(cause);
+            self.requests.ask_reset(cause);
         }
     }
 
     /// `qemu_system_shutdown_request()`, system/runstate.c.
     pub(crate) fn shutdown_request(&mut self, cause: ShutdownCause) {
-        self.shutdown = Some(cause);
+        self.requests.ask_shutdown(cause);
     }
 
     /// `qemu_system_shutdown_request_with_code()`, system/runstate.c (8.2). The code sticks.
     pub(crate) fn shutdown_request_with_code(&mut self, cause: ShutdownCause, code: u8) {
         self.exit_code = code;
-        self.shutdown = Some(cause);
+        self.requests.ask_shutdown(cause);
     }
 
     /// `qemu_system_killed()`, system/runstate.c: a signal insists on exiting.
     pub(crate) fn killed(&mut self) {
         self.actions = self.actions.poweroff();
-        self.shutdown = Some(ShutdownCause::HostSignal);
+        self.requests.ask_shutdown(ShutdownCause::HostSignal);
     }
 
     /// A window that is closed insists too: ui/sdl2.c, ui/cocoa.m.
     pub(crate) fn ui_closed(&mut self) {
         self.actions = self.actions.poweroff();
-        self.shutdown = Some(ShutdownCause::HostUi);
+        self.requests.ask_shutdown(ShutdownCause::HostUi);
     }
 
     /// `qmp_quit()`, monitor/qmp-cmds.c.
     pub(crate) fn quit(&mut self) {
         self.actions = self.actions.poweroff();
-        self.shutdown = Some(ShutdownCause::HostQmpQuit);
+        self.requests.ask_shutdown(ShutdownCause::HostQmpQuit);
     }
 
     /// `qemu_system_suspend_request()`, system/runstate.c.
     pub(crate) fn suspend_request(&mut self) {
         if self.run != RunState::Suspended {
-            self.flags.set(Flags::SUSPEND_REQUESTED, true);
+            self.requests.ask(Requests::SUSPEND);
         }
     }
 
@@ -62,7 +63,7 @@ impl Vm {
             return Ok(Some(Refusal::NotSuspended));
         }
         self.set(RunState::Running, out)?;
-        self.flags.set(Flags::WAKEUP_REQUESTED, true);
+        self.requests.ask(Requests::WAKEUP);
         Ok(None)
     }
 
@@ -73,6 +74,6 @@ impl Vm {
 
     /// `qemu_system_powerdown_request()`, system/runstate.c.
     pub(crate) fn powerdown_request(&mut self) {
-        self.flags.set(Flags::POWERDOWN_REQUESTED, true);
+        self.requests.ask(Requests::POWERDOWN);
     }
 }

@@ -24,7 +24,7 @@ impl Vm {
         if self.flags.has(Flags::MAIN_LOOP_THREAD) {
             self.vm_stop(to, out)
         } else {
-            self.vmstop = Some(to);
+            self.requests.ask_vmstop(to);
             Ok(())
         }
     }
@@ -42,7 +42,7 @@ impl Vm {
     ///
     /// RESUME is sent before the transition is looked at, so it can be the last thing before an abort.
     pub(crate) fn vm_start(&mut self, out: &mut impl FnMut(Output)) -> Ran {
-        let stop_pending = self.vmstop.take().is_some();
+        let stop_pending = self.requests.take_vmstop().is_some();
         if self.run == RunState::Running {
             // A stop that was asked for and not yet done is told as if it had been.
             if stop_pending {

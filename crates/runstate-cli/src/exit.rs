@@ -45,3 +45,24 @@ impl From<Outcome> for ExitCode {
         Self::from(outcome.status())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_difference_is_1() {
+        /// What Rust's runtime ends with when the main thread panics.
+        const PANIC: u8 = 101;
+        let statuses = [
+            Outcome::AsExpected,
+            Outcome::Differs,
+            Outcome::Trouble,
+            Outcome::ClosedPipe,
+        ]
+        .map(Outcome::status);
+        assert_eq!(statuses, [0, 1, 2, 141]);
+        assert!(!statuses.contains(&PANIC));
+        assert_eq!(Outcome::Differs.and(Outcome::Trouble), Outcome::Trouble);
+    }
+}

@@ -1,6 +1,6 @@
 //! A VM with everything around it that a monitor can see: event data, rate limits, the clocks, snapshots, capabilities.
 //!
-//! No I/O and no clock of its own. [`Machine::command`], [`Machine::guest`] and [`Machine::host`] make things happen,
+//! No I/O and no clock of its own. [`Machine::execute`], [`Machine::guest`] and [`Machine::host`] make things happen,
 //! [`Machine::main_loop`] is one pass, [`Machine::advance`] lets time go by, and [`Machine::poll`] hands out what was said.
 
 mod data;

@@ -6,6 +6,7 @@
 
 mod logs;
 mod logs_any;
+mod matrix;
 mod pinned;
 mod properties;
 mod reach;

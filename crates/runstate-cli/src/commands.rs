@@ -2,13 +2,15 @@
 
 pub mod conform;
 pub mod convert;
+pub mod diff;
 pub mod explain;
+pub mod explore;
 pub mod generate;
+pub mod graph;
+pub mod path;
 pub mod profile;
 pub mod run;
 pub mod serve;
-pub mod explore;
-pub mod path;
 
 use crate::ui::{CommandResult, Ui};
 
@@ -48,4 +50,6 @@ commands! {
     Explain => explain,
     Explore => explore,
     Path => path,
+    Diff => diff,
+    Graph => graph,
 }

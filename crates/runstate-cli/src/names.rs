@@ -1,5 +1,7 @@
 //! What people type: releases, actions, and what they may have meant.
 
+use std::io::IsTerminal as _;
+
 use runstate::{PanicAction, RebootAction, Release, SetAction, ShutdownAction, WatchdogAction};
 
 /// What `--release` says: a list that is not empty.
@@ -17,17 +19,29 @@ pub(crate) fn suggestion<'a>(text: &str, names: impl Iterator<Item = &'a str>) -
     }
 }
 
+/// As wide as the terminal says it is; otherwise a width that most have.
+pub(crate) fn width() -> usize {
+    let columns = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok());
+    let usual = if std::io::stdout().is_terminal() { 120 } else { 132 };
+    columns.unwrap_or(usual).max(60)
+}
+
+/// A release by its name.
+pub(crate) fn release(name: &str) -> Result<Release, String> {
+    Release::from_name(name).ok_or_else(|| {
+        let known: Vec<&str> = Release::WITH_POINTS
+            .iter()
+            .map(|release| release.name())
+            .collect();
+        format!("no release '{name}'; there are {}", known.join(", "))
+    })
+}
+
 /// `10.0`, `9.0..`, `..8.2`, `7.2..8.2`.
 pub(crate) fn releases(text: &str) -> Result<Releases, String> {
-    let one = |name: &str| {
-        Release::from_name(name).ok_or_else(|| {
-            let known: Vec<&str> = Release::WITH_POINTS
-                .iter()
-                .map(|release| release.name())
-                .collect();
-            format!("no release '{name}'; there are {}", known.join(", "))
-        })
-    };
+    let one = release;
     let (from, to) = match text.split_once("..") {
         None => (one(text)?, one(text)?),
         Some((from, to)) => (

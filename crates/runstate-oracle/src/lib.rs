@@ -9,6 +9,8 @@
 
 pub mod abort;
 pub mod act;
+pub mod diff;
+pub mod draw;
 pub mod explain;
 pub mod explore;
 pub mod log;

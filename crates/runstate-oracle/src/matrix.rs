@@ -56,7 +56,7 @@ impl ActionSets {
         }
     }
 
-    fn combinations(&self) -> Vec<Actions> {
+    pub(crate) fn combinations(&self) -> Vec<Actions> {
         let mut all = Vec::new();
         for &reboot in &self.reboot {
             for &shutdown in &self.shutdown {
@@ -264,7 +264,7 @@ impl Matrix {
 }
 
 /// Leaves of the states gone through only the last, at the end, and only if the VM is still there and in another than before.
-fn keep_final_state(told: &mut Vec<Step>, before: RunState) {
+pub(crate) fn keep_final_state(told: &mut Vec<Step>, before: RunState) {
     let last = final_state(told);
     told.retain(|step| !matches!(step, Step::State(_)));
     if !matches!(told.last(), Some(Step::Exit(_) | Step::Abort(_))) {
@@ -273,7 +273,7 @@ fn keep_final_state(told: &mut Vec<Step>, before: RunState) {
 }
 
 /// Puts an early reply behind what follows it; says whether there was one and something did.
-fn reply_to_the_end(told: &mut [Step]) -> bool {
+pub(crate) fn reply_to_the_end(told: &mut [Step]) -> bool {
     let Some(at) = told
         .iter()
         .position(|step| matches!(step, Step::Return(_) | Step::Refused(_)))
@@ -295,13 +295,13 @@ fn reply_to_the_end(told: &mut [Step]) -> bool {
 }
 
 /// The VMs in every situation, in the order of the cells.
-struct Starts {
+pub(crate) struct Starts {
     axes: [usize; 7],
-    vms: Vec<Option<Vm>>,
+    pub(crate) vms: Vec<Option<Vm>>,
 }
 
 impl Starts {
-    fn reach(query: &Query) -> Self {
+    pub(crate) fn reach(query: &Query) -> Self {
         let combinations = query.actions.combinations();
         let mut vms = Vec::new();
         for situation in &query.situations {

@@ -1,7 +1,8 @@
 //! One act and what QEMU tells of it, in order: events, the reply at its place, the states gone through, the end.
 
 use runstate::{
-    Answer, BlockErrorAction, Event, ExitStatus, Impossible, Input, Output, Refusal, Release, RunState, Vm,
+    Answer, BlockErrorAction, Event, ExitStatus, Impossible, Input, Launch, Output, Refusal, Release,
+    RunState, Vm,
 };
 
 /// One thing in the order of telling.
@@ -126,6 +127,14 @@ pub fn perform(vm: &mut Vm, input: Input, told: &mut Vec<Step>) {
     }
 }
 
+/// Launches a VM and lets the main loop's first passes run.
+pub fn launched(launch: &Launch, told: &mut Vec<Step>) -> Vm {
+    let release = launch.release;
+    let mut vm = Vm::launch(launch, &mut |output| told.push(Step::of(output, release)));
+    settle(&mut vm, told);
+    vm
+}
+
 /// Performs a guest or host input and leaves what it asks for to a later pass: something else happens before it.
 pub fn perform_held(vm: &mut Vm, input: Input, told: &mut Vec<Step>) {
     let release = vm.release();
@@ -167,7 +176,7 @@ pub fn final_state(told: &[Step]) -> Option<RunState> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use runstate::{Command, Guest, Launch, ShutdownCause};
+    use runstate::{Command, Guest, ShutdownCause};
 
     fn told(release: Release, input: Input) -> Vec<Step> {
         let mut vm = Vm::launch(&Launch::new(release), &mut |_| {});

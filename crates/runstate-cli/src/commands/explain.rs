@@ -1,6 +1,6 @@
 //! `runstate explain`
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use runstate::{Event, Release, SetAction, Thread};
@@ -105,7 +105,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> CommandResult {
             let mut matrix = Matrix::of(query);
             keep_event(&mut matrix, &event);
             let layout = text::Layout {
-                width: width(),
+                width: names::width(),
                 impossible: args.verbose,
                 recipes: args.verbose,
             };
@@ -118,15 +118,6 @@ pub fn run(args: &Args, ui: &mut Ui) -> CommandResult {
 fn page(mut query: Query) -> Result<String, Trouble> {
     query.detail = Detail::Visible;
     html::page(&Matrix::of(query)).map_err(Trouble::new)
-}
-
-/// As wide as the terminal says it is; otherwise a width that most have.
-fn width() -> usize {
-    let columns = std::env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok());
-    let usual = if std::io::stdout().is_terminal() { 120 } else { 132 };
-    columns.unwrap_or(usual).max(60)
 }
 
 fn query(args: &Args) -> Result<Query, Trouble> {

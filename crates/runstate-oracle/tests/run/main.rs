@@ -4,6 +4,8 @@
     reason = "an integration binary is a test module as a whole"
 )]
 
+mod diff;
+mod draw;
 mod logs;
 mod logs_any;
 mod matrix;

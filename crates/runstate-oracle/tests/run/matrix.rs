@@ -2,8 +2,8 @@
 //! release. Whoever changes a rule sees here all that it changes, and says why in the commit:
 //! `RUNSTATE_BLESS=1 cargo test -p runstate-oracle matrix` writes the files anew.
 
+use core::fmt::Write as _;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use runstate_oracle::{

@@ -3,6 +3,8 @@
 //! - [`act`], [`situation`], [`told`]: every input by name, every run state as it comes about, and what one input in one of them
 //!   makes QEMU say.
 //! - [`matrix`], [`explain`]: all of that as one table, and the table in blocks that people and programs read.
+//! - [`diff`]: what differs between two releases, found by running both.
+//! - [`draw`]: the transition graph as pictures and text.
 //! - [`explore`], [`path`], [`abort`]: every state that is reachable, the shortest way there, and the ways to an abort.
 //! - [`property`]: what always holds, what sometimes happens, and where QEMU breaks its promises.
 //! - [`log`]: logs of QMP conversations, whoever wrote them.

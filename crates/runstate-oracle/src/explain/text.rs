@@ -39,14 +39,20 @@ pub fn text(matrix: &Matrix, layout: Layout) -> String {
         by_act(matrix, layout)
     };
     if layout.recipes {
+        text.push('\n');
         text.push_str(&recipes(matrix, layout));
     }
+    let mut notes = String::new();
     if matrix.rows.iter().any(|row| matrix.moved.contains(&row.outcome)) {
-        text.push_str(&reply_note(&matrix.query.releases));
+        notes.push_str(&reply_note(&matrix.query.releases));
     }
     if label::mentions_points(matrix) {
-        text.push_str(label::POINTS);
+        notes.push_str(label::POINTS);
+        notes.push('\n');
+    }
+    if !notes.is_empty() {
         text.push('\n');
+        text.push_str(&notes);
     }
     text
 }
@@ -92,7 +98,6 @@ fn by_situation(matrix: &Matrix, layout: Layout) -> String {
     let mut text = format!("In {}:\n\n", label::title(&matrix.query.situations[0]));
     let header = ["what happens", "with", "release", "QEMU says", "then"];
     text.push_str(&lay_out(cells, &header, layout.width, 0));
-    text.push('\n');
     text
 }
 
@@ -113,12 +118,12 @@ fn by_act(matrix: &Matrix, layout: Layout) -> String {
             text.push_str(&format!(" ({})", act.note));
         }
         text.push('\n');
-        text.push_str(&states_of(matrix, &rows, layout));
-        if hidden > 0 && rows.is_empty() {
+        if rows.is_empty() && hidden > 0 {
             text.push_str(&why_not(matrix, place));
+        } else {
+            text.push_str(&states_of(matrix, &rows, layout));
         }
     }
-    text.push('\n');
     text
 }
 
@@ -197,7 +202,7 @@ fn recipes(matrix: &Matrix, layout: Layout) -> String {
         vec![label::title(situation), steps.join("; ")]
     };
     let rows: Vec<Vec<String>> = matrix.query.situations.iter().map(row).collect();
-    format!("Reached by:\n{}\n", table::lay_out(&rows, 2, layout.width))
+    format!("Reached by:\n{}", table::lay_out(&rows, 2, layout.width))
 }
 
 #[cfg(test)]

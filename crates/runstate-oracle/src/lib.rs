@@ -7,6 +7,7 @@
 //! - [`draw`]: the transition graph as pictures and text.
 //! - [`explore`], [`path`], [`abort`]: every state that is reachable, the shortest way there, and the ways to an abort.
 //! - [`property`]: what always holds, what sometimes happens, and where QEMU breaks its promises.
+//! - `strategy` (feature `proptest`): property tests of other people's code.
 //! - [`log`]: logs of QMP conversations, whoever wrote them.
 
 pub mod abort;
@@ -20,5 +21,7 @@ pub mod matrix;
 pub mod path;
 pub mod property;
 pub mod situation;
+#[cfg(feature = "proptest")]
+pub mod strategy;
 pub mod told;
 pub mod words;

@@ -4,6 +4,8 @@
     reason = "an integration binary is a test module as a whole"
 )]
 
+#[cfg(feature = "proptest")]
+mod daemon;
 mod diff;
 mod draw;
 mod logs;

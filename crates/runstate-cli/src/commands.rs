@@ -7,6 +7,7 @@ pub mod explain;
 pub mod explore;
 pub mod generate;
 pub mod graph;
+pub mod oracle;
 pub mod path;
 pub mod profile;
 pub mod run;
@@ -52,4 +53,5 @@ commands! {
     Path => path,
     Diff => diff,
     Graph => graph,
+    Oracle => oracle,
 }

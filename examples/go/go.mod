@@ -1,0 +1,3 @@
+module runstate.example/oracle
+
+go 1.19

@@ -1,5 +1,6 @@
 //! `runstate conform`
 
+use core::time::Duration;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,7 @@ use crate::conform::script::Injection;
 use crate::conform::shrink::shrink;
 use crate::conform::tally::Tally;
 use crate::conform::trial::{Conditions, Verdict, attempt, record};
-use crate::conform::wire::{heed_signals, interrupted};
+use crate::conform::wire::{heed_signals, interrupted, set_patience};
 use crate::exit::Outcome;
 use crate::ui::{self, CommandResult, Trouble, Ui};
 
@@ -61,6 +62,9 @@ pub struct Args {
     /// Where the shortest scenario of each random one that differs is written
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     keep: PathBuf,
+    /// How many seconds QEMU may take for anything at all before it counts as hung
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    patience: u64,
     /// How many QEMUs run at a time [default: as many as there are processors]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -89,6 +93,7 @@ struct Case {
 /// A file cannot be read, or QEMU cannot be run.
 pub fn run(args: &Args, ui: &mut Ui) -> CommandResult {
     let mut cases = cases(&args.files, ui)?;
+    set_patience(Duration::from_secs(args.patience));
     heed_signals().map_err(|error| Trouble::new(format_args!("cannot handle signals: {error}")))?;
     let bench = Bench::new(&args.qemu).map_err(Trouble::new)?;
     let version = bench.version().map_err(Trouble::new)?;

@@ -84,15 +84,11 @@ impl Driver<'_> {
 
     /// On the main loop's thread. Port writes alone need no holding back: QEMU reads them at once.
     fn qtest_group(&mut self, parts: &Parts<'_>) -> Result<(), Failure> {
-        if parts
-            .writes
-            .iter()
-            .rev()
-            .skip(1)
-            .any(|write| *write == ports::WATCHDOG)
-        {
+        let stopped = parts.writes.contains(&ports::PANIC) && parts.writes.contains(&ports::WATCHDOG);
+        let early = |write: &PortWrite| *write == ports::WATCHDOG;
+        if stopped || parts.writes.iter().rev().skip(1).any(early) {
             return undrivable(
-                "a watchdog that expires before what follows in its group needs the qtest accelerator's clock",
+                "a watchdog that expires before what follows in its group, or beside a panic, needs the qtest accelerator's clock",
             );
         }
         if parts.first.is_none() && parts.last.is_none() && parts.commands.is_empty() {

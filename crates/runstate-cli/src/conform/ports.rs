@@ -77,12 +77,9 @@ pub const CRASHLOADED: PortWrite = PortWrite::byte(0x505, 2);
 pub const PVSHUTDOWN: PortWrite = PortWrite::byte(0x505, 4);
 /// ib700: the timer expires after 0 s (hw/watchdog/wdt_ib700.c).
 pub const WATCHDOG: PortWrite = PortWrite::byte(0x443, 0x0f);
-/// The ways to reset: the PIIX3's reset control register, the keyboard controller's pulse, port 92.
-pub const RESETS: [PortWrite; 3] = [
-    PortWrite::byte(0xcf9, 0x06),
-    PortWrite::byte(0x64, 0xfe),
-    PortWrite::byte(0x92, 0x01),
-];
+/// The ways to reset: the PIIX3's reset control register, the keyboard controller's pulse. Port 92 resets only when its
+/// bit rises, and so not a second time after a reset that became a shutdown (`port92_write()`, hw/i386/port92.c).
+pub const RESETS: [PortWrite; 2] = [PortWrite::byte(0xcf9, 0x06), PortWrite::byte(0x64, 0xfe)];
 
 /// isa-debug-exit at its port: QEMU's status is `2 * code + 1`.
 #[must_use]

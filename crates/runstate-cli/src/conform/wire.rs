@@ -1,6 +1,6 @@
 //! A Unix socket that is read with a time limit.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -34,8 +34,18 @@ pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// How long QEMU may take for anything at all before it counts as hung.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How many milliseconds QEMU may take for anything at all before it counts as hung.
+static PATIENCE: AtomicU64 = AtomicU64::new(20_000);
+
+/// Sets how long QEMU may take for anything at all before it counts as hung; 20 s if this is not called.
+pub fn set_patience(time: Duration) {
+    let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    PATIENCE.store(milliseconds, Ordering::Relaxed);
+}
+
+fn patience() -> Duration {
+    Duration::from_millis(PATIENCE.load(Ordering::Relaxed))
+}
 
 /// The time: QEMU's own runs too.
 #[expect(clippy::disallowed_methods, reason = "a real QEMU lives in real time")]
@@ -52,10 +62,10 @@ pub struct Limit<'a> {
 }
 
 impl<'a> Limit<'a> {
-    /// Wait for `what`, as long as [`PATIENCE`] allows.
+    /// Wait for `what`, as long as [`set_patience`] allows.
     #[must_use]
     pub fn new(what: &'a str) -> Self {
-        Self::of(PATIENCE, what)
+        Self::of(patience(), what)
     }
 
     /// Wait for `what` no longer than `time`.

@@ -246,3 +246,39 @@ fn without_qemu_the_message_says_so() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("there is no program /nonexistent/qemu"), "{said}");
 }
+
+/// A program that answers `-accel help` as QEMU does, and then does `what`.
+fn pretender(room: &Room, what: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = room.scenarios.path().join("pretender");
+    let text = format!(
+        "#!/bin/sh\nif [ \"$2\" = help ]; then echo Accelerators supported in QEMU binary:; exit; fi\n{what}\n"
+    );
+    fs::write(&path, text).expect("a file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    path
+}
+
+#[test]
+fn a_qemu_that_dies_is_told_with_its_last_words() {
+    let room = Room::new("guest panic\n");
+    let qemu = pretender(&room, "echo out of order >&2; exit 3");
+    let output = room.conform(&qemu, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("QEMU did not start: exit status: 3"), "{said}");
+    assert!(said.contains("out of order"), "{said}");
+}
+
+#[test]
+fn a_qemu_that_hangs_is_ended() {
+    let room = Room::new("guest panic\n");
+    let qemu = pretender(&room, "exec sleep 1000");
+    let output = room.conform(&qemu, &["--patience", "1"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("QEMU hangs: no connection to our sockets"),
+        "{said}"
+    );
+}

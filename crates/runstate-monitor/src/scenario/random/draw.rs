@@ -98,6 +98,8 @@ pub(super) fn steps(rng: &mut impl Rng, profile: Profile, growing: &Growing) -> 
         Kind::Debugger => debugger(rng, growing),
         Kind::Migrate if awaits_stream(growing) => command("query-status"),
         Kind::Migrate => migrate(),
+        // A snapshot leaves its own status, which migrate-continue tells.
+        Kind::MigrationGoesOn if growing.has(&With::Disk) => command("query-status"),
         Kind::MigrationGoesOn => migration_goes_on(rng),
         Kind::Incoming => incoming(rng, growing),
         Kind::Snapshot if !growing.has(&With::Disk) => command("query-status"),

@@ -20,8 +20,8 @@ const SUSPENDED_SNAPSHOT: &str = "s2";
 pub(crate) struct Story {
     /// With what QEMU says.
     pub(crate) scenario: Scenario,
-    /// Whether the scenario's player comes to the same end. Not where a thread of a migration has to be slower than all else:
-    /// no scenario can hold it back.
+    /// Whether the scenario's player comes to the same end. Not where a migration's thread has to be slower than all else, or
+    /// where something happens after a command's handler and before the pass: no scenario can hold these back.
     pub(crate) replays: bool,
 }
 
@@ -155,23 +155,25 @@ fn things(path: &Path) -> Vec<With> {
 }
 
 fn steps(path: &Path) -> Vec<Step> {
-    let last = path.steps.len().saturating_sub(1);
     let mut steps: Vec<Step> = Vec::new();
-    for (i, step) in path.steps.iter().enumerate() {
-        let action = match step.input {
-            Input::Command(command) => Action::Send(message(command)),
-            Input::Guest(guest) => Action::guest(guest),
-            // It comes by itself, as soon as it can.
-            Input::Host(Host::MigrationSettles) => continue,
-            Input::Host(host) => Action::host(host),
-        };
-        steps.push(Step {
-            hold: step.pass.is_none() && i != last,
-            ..Step::new(action)
-        });
-    }
-    if let Some(step) = steps.last_mut() {
-        step.hold = false;
+    for group in path.steps.split_inclusive(|step| step.pass.is_some()) {
+        let begin = steps.len();
+        for step in group {
+            match step.input {
+                // Its handler is to run with the requests of the group pending: then it is already being dispatched when the
+                // others happen, and stands before them.
+                Input::Command(command) => steps.insert(begin, Action::Send(message(command)).into()),
+                Input::Guest(guest) => steps.push(Action::guest(guest).into()),
+                // It comes by itself, as soon as it can.
+                Input::Host(Host::MigrationSettles) => {}
+                Input::Host(host) => steps.push(Action::host(host).into()),
+            }
+        }
+        if let [held @ .., _] = &mut steps[begin..] {
+            for step in held {
+                step.hold = true;
+            }
+        }
     }
     steps
 }

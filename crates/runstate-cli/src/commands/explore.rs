@@ -265,7 +265,7 @@ fn tell_abort(abort: &Abort) -> Story {
     if story.replays {
         return story;
     }
-    about.push_str("\nNot to be replayed as written: one of the migration's threads would have to be slower than what follows.");
+    about.push_str("\nNot to be replayed as written: what QEMU does by itself would have to be slower than a scenario can make it.");
     Story {
         replays: false,
         ..story::tell(&abort.path, Some(abort_name(abort)), &about)

@@ -204,7 +204,7 @@ fn tell(args: &Args, path: &Path, words: &str, ui: &mut Ui) -> CommandResult {
     }
     if !story.replays {
         ui.warning(
-            "one of the migration's threads would have to be slower than what follows: this does not replay",
+            "what QEMU does by itself would have to be slower than a scenario can make it: this does not replay",
         );
     }
     Ok(Outcome::AsExpected)

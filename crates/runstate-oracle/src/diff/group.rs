@@ -67,7 +67,16 @@ pub(super) fn groups(query: &Query, rows: Vec<Row>, sequences: Vec<Sequence>) ->
                 same.then(|| known.clone())
             })
         };
-        let key = shown.or_else(alike).unwrap_or(key);
+        // An input that differs nearly everywhere differs in company too.
+        let of_input = || {
+            let act = sequence.act.filter(|act| wide.contains(act))?;
+            let title = &query.acts[act].name;
+            groups
+                .keys()
+                .find(|known| known.of_input && known.title == *title)
+                .cloned()
+        };
+        let key = shown.or_else(of_input).or_else(alike).unwrap_or(key);
         groups
             .entry(key.clone())
             .or_insert_with(|| empty(key))

@@ -8,7 +8,7 @@ use runstate::{
     ShutdownAction, Thread, Vm, WatchdogAction,
 };
 
-use super::{Limits, Pair, Told, compare};
+use super::{Kind, Limits, Pair, Told, compare};
 use crate::{
     act::Act,
     matrix::keep_final_state,
@@ -231,6 +231,10 @@ impl Walk<'_> {
                     keep_final_state(&mut other, before);
                     compare::pair(one, other, self.order_differs)
                 };
+                // What follows from a difference is no difference of its own.
+                let alike = pair
+                    .as_ref()
+                    .is_none_or(|pair| super::kind(&pair.from.0, &pair.to.0) < Kind::Abort);
                 if let Some(pair) = pair {
                     let key = (Some(place), pair);
                     let length = self.length(nodes, at) + 1;
@@ -239,7 +243,7 @@ impl Walk<'_> {
                         found.insert(key, sequence);
                     }
                 }
-                let go_on = !from.is_gone() && !to.is_gone() && from.run_state() == to.run_state();
+                let go_on = alike && !from.is_gone() && !to.is_gone() && from.run_state() == to.run_state();
                 if go_on && seen.insert((from, to)) {
                     nodes.push(Node {
                         from,

@@ -8,10 +8,12 @@
 //! - [`explore`], [`path`], [`abort`]: every state that is reachable, the shortest way there, and the ways to an abort.
 //! - [`property`]: what always holds, what sometimes happens, and where QEMU breaks its promises.
 //! - `strategy` (feature `proptest`): property tests of other people's code.
+//! - [`check`]: could a QEMU have said what a log says?
 //! - [`log`]: logs of QMP conversations, whoever wrote them.
 
 pub mod abort;
 pub mod act;
+pub mod check;
 pub mod diff;
 pub mod draw;
 pub mod explain;

@@ -1,0 +1,293 @@
+//! Could a QEMU have said this?
+//!
+//! A [`Checker`] takes the records of a log ([`crate::log`]) and keeps, for every VM in it, every state of every release that could
+//! have said what was heard; what the guest and the host did in between is inferred. What is left at the end is the verdict.
+//!
+//! The launch options, `set-action` and everything else that a log does not show are free. What is not followed, and passes:
+//! events of other subsystems, MIGRATION, COLO, what commands were sent.
+
+mod automaton;
+mod deed;
+mod explain;
+mod hear;
+mod letter;
+mod subsets;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use runstate::{Release, RunState};
+
+use crate::log::{Heard, Record, VmId};
+use hear::Said;
+pub use letter::Letter;
+use subsets::{NONE, Set, Subsets};
+
+/// So many letters of each VM are kept to be explained.
+pub const EXPLAINED: usize = 400;
+
+/// So many contradictions of each VM are kept; all are counted.
+const KEPT: usize = 16;
+
+/// Checks a log.
+#[derive(Debug)]
+pub struct Checker {
+    subsets: Subsets,
+    vms: BTreeMap<VmId, Followed>,
+}
+
+/// One VM as it is followed.
+#[derive(Debug)]
+struct Followed {
+    set: Set,
+    /// The last letters heard, with the set before each.
+    trail: VecDeque<(Set, Letter, u64)>,
+    letters: u64,
+    contradictions: Vec<Contradiction>,
+    count: u64,
+    /// The run state by QEMU's trace, where the log has it.
+    traced: Option<RunState>,
+}
+
+/// Something that cannot have been said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contradiction {
+    /// The line, from 1.
+    pub line: u64,
+    /// The byte of the log, from 0.
+    pub offset: u64,
+    /// What was heard.
+    pub heard: String,
+    /// Why it cannot be, where that is a matter of the message alone.
+    pub why: Option<String>,
+    /// The run states the VM can have been in.
+    pub believed: BTreeSet<RunState>,
+    /// Whether QEMU must have gone by then.
+    pub gone: bool,
+    /// The releases that were possible up to there.
+    pub releases: BTreeSet<Release>,
+    /// What could have come instead.
+    pub could_come: BTreeSet<Letter>,
+}
+
+/// What is known of one VM at the end.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Which VM.
+    pub vm: VmId,
+    /// How many things were heard that say something about the run state.
+    pub letters: u64,
+    /// How many of them, and of the malformed ones, cannot have been said.
+    pub contradictions: u64,
+    /// The first of those.
+    pub first: Vec<Contradiction>,
+    /// The releases that can have said all of it; empty where there is a contradiction.
+    pub releases: BTreeSet<Release>,
+    /// The run states in which the VM can be.
+    pub states: BTreeSet<RunState>,
+    /// Whether QEMU must have gone.
+    pub gone: bool,
+    /// The shortest account of what happened, of the last [`EXPLAINED`] letters.
+    pub explanation: Vec<Happened>,
+}
+
+/// A piece of an explanation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happened {
+    /// Before the first thing heard: the state of the VM, and its options.
+    Begins {
+        /// Its run state.
+        state: RunState,
+        /// QEMU's options that matter.
+        options: String,
+    },
+    /// Somebody did this; nobody heard of it but by what follows.
+    Inferred(String),
+    /// This was heard.
+    Heard {
+        /// The line.
+        line: u64,
+        /// What.
+        letter: Letter,
+    },
+}
+
+impl Verdict {
+    /// Whether a QEMU can have said all of it.
+    #[must_use]
+    pub const fn is_possible(&self) -> bool {
+        self.contradictions == 0
+    }
+}
+
+impl Default for Checker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Checker {
+    /// A checker that has heard nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { subsets: Subsets::new(), vms: BTreeMap::new() }
+    }
+
+    /// Takes a record.
+    pub fn hear(&mut self, record: &Record<'_>) {
+        let said = match &record.what {
+            Heard::Event(event) => hear::event(event),
+            Heard::Emitted { kind: Some(kind), .. } => hear::emitted(*kind),
+            Heard::Reply(reply) => hear::reply(&reply.outcome),
+            Heard::Greeting(greeting) => {
+                let [major, minor, micro] = greeting.version.map(u64::from);
+                if let Some(release) = Release::from_version(major, minor, micro) {
+                    self.known_release(record, release);
+                }
+                return;
+            }
+            Heard::RunStateSet { from, to } => return self.traced(record, from, to),
+            // A new process: nothing is known of it.
+            Heard::Launched(_) => {
+                let start = self.subsets.start();
+                self.vm(record.vm).set = start;
+                return;
+            }
+            Heard::Emitted { kind: None, .. }
+            | Heard::Command(_)
+            | Heard::Connected
+            | Heard::Disconnected
+            | Heard::Exited(_)
+            | Heard::Acted { .. }
+            | Heard::Trouble(_) => return,
+        };
+        match said {
+            Said::Nothing => {}
+            Said::OneOf(letters) => self.letters(record, &letters),
+            Said::Wrong(why) => self.contradicts(record, String::new(), Some(why)),
+        }
+    }
+
+    /// What is left at the end, of every VM that said something.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Verdict> {
+        let vms = core::mem::take(&mut self.vms);
+        vms.into_iter()
+            .map(|(vm, followed)| {
+                let possible = followed.count == 0;
+                let explanation = if possible { explain::explain(&mut self.subsets, &followed.trail) } else { Vec::new() };
+                Verdict {
+                    vm,
+                    letters: followed.letters,
+                    contradictions: followed.count,
+                    first: followed.contradictions,
+                    releases: if possible { self.subsets.releases(followed.set) } else { BTreeSet::new() },
+                    states: self.subsets.believed(followed.set),
+                    gone: self.subsets.must_be_gone(followed.set),
+                    explanation,
+                }
+            })
+            .collect()
+    }
+
+    fn vm(&mut self, vm: VmId) -> &mut Followed {
+        let start = self.subsets.start();
+        self.vms.entry(vm).or_insert_with(|| Followed {
+            set: start,
+            trail: VecDeque::new(),
+            letters: 0,
+            contradictions: Vec::new(),
+            count: 0,
+            traced: None,
+        })
+    }
+
+    fn letters(&mut self, record: &Record<'_>, letters: &[Letter]) {
+        let before = self.vm(record.vm).set;
+        let after = match letters {
+            [letter] => self.subsets.hear(before, *letter),
+            _ => self.subsets.hear_any(before, letters),
+        };
+        if after == NONE {
+            let heard = letters.first().map(ToString::to_string).unwrap_or_default();
+            self.contradicts(record, heard, None);
+            // It has been said all the same: go on from any state that can say it.
+            let start = self.subsets.start();
+            let resumed = self.subsets.hear_any(start, letters);
+            let set = if resumed == NONE { start } else { resumed };
+            self.vm(record.vm).set = set;
+            return;
+        }
+        let followed = self.vm(record.vm);
+        followed.letters += 1;
+        followed.set = after;
+        if let [letter] = letters {
+            if followed.trail.len() == EXPLAINED {
+                followed.trail.pop_front();
+            }
+            followed.trail.push_back((before, *letter, record.line));
+        } else {
+            // Of an event whose data is unknown there is no single account.
+            followed.trail.clear();
+        }
+    }
+
+    fn contradicts(&mut self, record: &Record<'_>, heard: String, why: Option<String>) {
+        let set = self.vm(record.vm).set;
+        let contradiction = Contradiction {
+            line: record.line,
+            offset: record.offset,
+            heard,
+            why,
+            believed: self.subsets.believed(set),
+            gone: self.subsets.must_be_gone(set),
+            releases: self.subsets.releases(set),
+            could_come: self.subsets.could_come(set),
+        };
+        let followed = self.vm(record.vm);
+        followed.count += 1;
+        followed.trail.clear();
+        if followed.contradictions.len() < KEPT {
+            followed.contradictions.push(contradiction);
+        }
+    }
+
+    /// The greeting tells the release. After a QEMU that must have gone it is another one's.
+    fn known_release(&mut self, record: &Record<'_>, release: Release) {
+        let mut set = self.vm(record.vm).set;
+        if self.subsets.must_be_gone(set) {
+            set = self.subsets.start();
+        }
+        let kept = self.subsets.only(set, |releases| releases.contains(&release));
+        if kept == NONE {
+            let why = format!("the greeting says {release}, which cannot have said what came before");
+            self.contradicts(record, String::new(), Some(why));
+            let start = self.subsets.start();
+            set = self.subsets.only(start, |releases| releases.contains(&release));
+        } else {
+            set = kept;
+        }
+        self.vm(record.vm).set = set;
+    }
+
+    /// QEMU's trace point `runstate_set`: it is printed before the table is looked at.
+    fn traced(&mut self, record: &Record<'_>, from: &str, to: &str) {
+        let (Some(from), Some(to)) = (RunState::from_name(from), RunState::from_name(to)) else {
+            let why = format!("runstate_set from \"{from}\" to \"{to}\": no such run state");
+            return self.contradicts(record, String::new(), Some(why));
+        };
+        let set = self.vm(record.vm).set;
+        let followed = self.vm(record.vm);
+        let believed = followed.traced.replace(to);
+        if let Some(believed) = believed.filter(|believed| *believed != from) {
+            let why = format!("runstate_set says that the state was {from}; the trace before it left {believed}");
+            return self.contradicts(record, String::new(), Some(why));
+        }
+        let allowed = |release: &Release| release.graph().allows(from, to);
+        if !self.subsets.releases(set).iter().any(allowed) {
+            let why = format!("runstate_set from {from} to {to} is not in the graph: QEMU aborts here");
+            return self.contradicts(record, String::new(), Some(why));
+        }
+        let kept = self.subsets.only(set, |releases| releases.iter().any(allowed));
+        self.vm(record.vm).set = kept;
+    }
+}

@@ -129,7 +129,10 @@ impl Checker {
     /// A checker that has heard nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self { subsets: Subsets::new(), vms: BTreeMap::new() }
+        Self {
+            subsets: Subsets::new(),
+            vms: BTreeMap::new(),
+        }
     }
 
     /// Takes a record.
@@ -174,13 +177,21 @@ impl Checker {
         vms.into_iter()
             .map(|(vm, followed)| {
                 let possible = followed.count == 0;
-                let explanation = if possible { explain::explain(&mut self.subsets, &followed.trail) } else { Vec::new() };
+                let explanation = if possible {
+                    explain::explain(&mut self.subsets, &followed.trail)
+                } else {
+                    Vec::new()
+                };
                 Verdict {
                     vm,
                     letters: followed.letters,
                     contradictions: followed.count,
                     first: followed.contradictions,
-                    releases: if possible { self.subsets.releases(followed.set) } else { BTreeSet::new() },
+                    releases: if possible {
+                        self.subsets.releases(followed.set)
+                    } else {
+                        BTreeSet::new()
+                    },
                     states: self.subsets.believed(followed.set),
                     gone: self.subsets.must_be_gone(followed.set),
                     explanation,
@@ -279,7 +290,8 @@ impl Checker {
         let followed = self.vm(record.vm);
         let believed = followed.traced.replace(to);
         if let Some(believed) = believed.filter(|believed| *believed != from) {
-            let why = format!("runstate_set says that the state was {from}; the trace before it left {believed}");
+            let why =
+                format!("runstate_set says that the state was {from}; the trace before it left {believed}");
             return self.contradicts(record, String::new(), Some(why));
         }
         let allowed = |release: &Release| release.graph().allows(from, to);

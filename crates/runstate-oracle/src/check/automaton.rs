@@ -41,6 +41,8 @@ pub(super) struct Automaton {
     pub(super) thread: Thread,
     pub(super) states: Vec<Vm>,
     pub(super) edges: Vec<Vec<Edge>>,
+    /// Of each state: those that it can come to without a sound, itself among them, one bit each.
+    pub(super) silent: Vec<Box<[u64]>>,
     pub(super) deeds: Vec<Deed>,
 }
 
@@ -48,7 +50,14 @@ impl Automaton {
     /// Explores one release; `releases` are all that behave like it.
     pub(super) fn build(releases: Vec<Release>, thread: Thread) -> Self {
         let release = releases[0];
-        let mut automaton = Self { releases, thread, states: Vec::new(), edges: Vec::new(), deeds: deeds() };
+        let mut automaton = Self {
+            releases,
+            thread,
+            states: Vec::new(),
+            edges: Vec::new(),
+            silent: Vec::new(),
+            deeds: deeds(),
+        };
         let mut index = HashMap::new();
         let mut todo = VecDeque::new();
         for vm in launches(release, thread) {
@@ -58,13 +67,31 @@ impl Automaton {
             let edges = automaton.leave(at, &mut index, &mut todo);
             automaton.edges[at as usize] = edges;
         }
+        automaton.silent = (0..automaton.states.len())
+            .map(|from| automaton.silently(from))
+            .collect();
         automaton
     }
 
+    fn silently(&self, from: usize) -> Box<[u64]> {
+        let mut seen = vec![0_u64; self.states.len().div_ceil(64)];
+        let mut todo = vec![from];
+        while let Some(at) = todo.pop() {
+            if seen[at / 64] & (1 << (at % 64)) == 0 {
+                seen[at / 64] |= 1 << (at % 64);
+                todo.extend(
+                    self.edges[at]
+                        .iter()
+                        .filter(|edge| edge.letters.is_empty())
+                        .map(|edge| edge.to as usize),
+                );
+            }
+        }
+        seen.into_boxed_slice()
+    }
+
     fn enter(&mut self, vm: Vm, index: &mut HashMap<(u64, u8), Rest>, todo: &mut VecDeque<Rest>) -> Rest {
-        let actions = vm.actions();
-        let policy = actions.reboot() as u8 | (actions.shutdown() as u8) << 1;
-        *index.entry((vm.key(Detail::RunState), policy)).or_insert_with(|| {
+        *index.entry(identity(&vm)).or_insert_with(|| {
             let at = Rest::try_from(self.states.len()).unwrap_or(Rest::MAX);
             self.states.push(vm);
             self.edges.push(Vec::new());
@@ -74,7 +101,12 @@ impl Automaton {
     }
 
     /// Every edge that leaves a state.
-    fn leave(&mut self, at: Rest, index: &mut HashMap<(u64, u8), Rest>, todo: &mut VecDeque<Rest>) -> Vec<Edge> {
+    fn leave(
+        &mut self,
+        at: Rest,
+        index: &mut HashMap<(u64, u8), Rest>,
+        todo: &mut VecDeque<Rest>,
+    ) -> Vec<Edge> {
         let vm = self.states[at as usize];
         let mut found: HashMap<(Box<[Letter]>, Rest), [u16; 2]> = HashMap::new();
         let mut add = |letters: Vec<Letter>, to: Rest, deeds: [u16; 2]| {
@@ -97,16 +129,27 @@ impl Automaton {
             .filter(|deed| !vm.is_gone() || self.deeds[*deed as usize].name == "cont")
             .map(|deed| [deed, ALONE])
             .collect();
-        let grouped: Vec<u16> = (0..self.deeds.len() as u16).filter(|deed| self.deeds[*deed as usize].groups).collect();
+        let grouped: Vec<u16> = (0..self.deeds.len() as u16)
+            .filter(|deed| self.deeds[*deed as usize].groups)
+            .collect();
         let pairs = grouped.iter().flat_map(|&a| grouped.iter().map(move |&b| [a, b]));
         for deeds in single.into_iter().chain(pairs.filter(|_| !vm.is_gone())) {
-            let parts: Vec<&Deed> =
-                deeds.iter().filter(|deed| **deed != ALONE).map(|deed| &self.deeds[*deed as usize]).collect();
-            let Some((letters, next)) = run(vm, &parts) else { continue };
+            let parts: Vec<&Deed> = deeds
+                .iter()
+                .filter(|deed| **deed != ALONE)
+                .map(|deed| &self.deeds[*deed as usize])
+                .collect();
+            let Some((letters, next)) = run(vm, &parts) else {
+                continue;
+            };
             let droppable = parts.iter().any(|deed| deed.held_back);
             let to = self.enter(next, index, todo);
             if droppable {
-                let kept: Vec<Letter> = letters.iter().copied().filter(|letter| !is_limited(*letter, &vm)).collect();
+                let kept: Vec<Letter> = letters
+                    .iter()
+                    .copied()
+                    .filter(|letter| !is_limited(*letter, &vm))
+                    .collect();
                 add(kept, to, deeds);
             }
             if vm.release().reply_after_pass() && !letters.is_empty() && !vm.is_gone() {
@@ -123,8 +166,10 @@ impl Automaton {
             }
             add(letters, to, deeds);
         }
-        let mut edges: Vec<Edge> =
-            found.into_iter().map(|((letters, to), deeds)| Edge { letters, to, deeds }).collect();
+        let mut edges: Vec<Edge> = found
+            .into_iter()
+            .map(|((letters, to), deeds)| Edge { letters, to, deeds })
+            .collect();
         // In an order that does not depend on the hash map's.
         edges.sort_by(|a, b| (&a.letters, a.to, a.deeds).cmp(&(&b.letters, b.to, b.deeds)));
         edges
@@ -145,16 +190,40 @@ impl Automaton {
     }
 }
 
+/// What a VM at rest has to differ in to be another one.
+///
+/// Where no migration is at work and none is awaited, its run state, the suspended flag and two actions decide what a log can
+/// hear of it; a dump in the background is left out.
+fn identity(vm: &Vm) -> (u64, u8) {
+    let actions = vm.actions();
+    let policy = actions.reboot() as u8 | (actions.shutdown() as u8) << 1;
+    let plain = vm.run_state() as u64 | u64::from(vm.was_suspended()) << 4;
+    if vm.is_gone() {
+        return (
+            1 << 63 | 1 << 62 | vm.run_state() as u64,
+            u8::from(vm.exit_status().is_some()),
+        );
+    }
+    if vm.migration_in_flight() || matches!(vm.run_state(), RunState::Inmigrate | RunState::SaveVm) {
+        return (vm.key(Detail::RunState), policy);
+    }
+    (1 << 63 | plain, policy)
+}
+
 /// How QEMU can have been started.
 fn launches(release: Release, thread: Thread) -> Vec<Vm> {
     let mut vms = Vec::new();
-    for autostart in [true, false] {
-        for incoming in [IncomingOption::None, IncomingOption::Uri] {
+    // Those without a migration first: they stand for the others that are like them.
+    for incoming in [IncomingOption::None, IncomingOption::Uri] {
+        for autostart in [true, false] {
             for &shutdown in ShutdownAction::ALL {
                 let mut launch = Launch::new(release);
                 launch.machine.snapshot_disk = true;
                 (launch.autostart, launch.incoming, launch.thread) = (autostart, incoming, thread);
-                launch.actions = launch.actions.with(SetAction { shutdown: Some(shutdown), ..SetAction::default() });
+                launch.actions = launch.actions.with(SetAction {
+                    shutdown: Some(shutdown),
+                    ..SetAction::default()
+                });
                 let mut vm = Vm::launch(&launch, &mut |_| {});
                 vm.main_loop(&mut |_| {});
                 vms.push(vm);
@@ -198,7 +267,9 @@ fn is_limited(letter: Letter, vm: &Vm) -> bool {
 /// stopped, of whatever action.
 fn held_back(vm: &Vm) -> impl Iterator<Item = Letter> + use<> {
     let (release, gone, live) = (vm.release(), vm.is_gone(), vm.is_live());
-    let watchdog = runstate::WatchdogAction::ALL.iter().map(|&action| Letter::watchdog(action));
+    let watchdog = runstate::WatchdogAction::ALL
+        .iter()
+        .map(|&action| Letter::watchdog(action));
     let block = runstate::BlockErrorAction::ALL
         .iter()
         .filter(move |action| release.throttles_block_io_error(**action) || !live)
@@ -209,6 +280,10 @@ fn held_back(vm: &Vm) -> impl Iterator<Item = Letter> + use<> {
 /// What a vCPU that has not been stopped yet may cause after the last SHUTDOWN.
 fn after_exit(vm: &Vm) -> impl Iterator<Item = Letter> + use<> {
     let exited = vm.exit_status().is_some();
-    let panicked = runstate::GuestPanicAction::ALL.iter().map(|&action| Letter::panicked(action));
-    panicked.chain([Letter::crashloaded(runstate::GuestPanicAction::Run)]).filter(move |_| exited)
+    let panicked = runstate::GuestPanicAction::ALL
+        .iter()
+        .map(|&action| Letter::panicked(action));
+    panicked
+        .chain([Letter::crashloaded(runstate::GuestPanicAction::Run)])
+        .filter(move |_| exited)
 }

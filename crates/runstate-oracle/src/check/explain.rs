@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use runstate::{Actions, PanicAction, Release, RunState, ShutdownAction, Thread, Vm, WatchdogAction};
+use runstate::{PanicAction, Release, RunState, ShutdownAction, Thread, Vm, WatchdogAction};
 
 use super::{
     Happened,
@@ -21,23 +21,41 @@ struct Step {
 
 /// Accounts for the letters of a trail.
 pub(super) fn explain(subsets: &mut Subsets, trail: &VecDeque<(Set, Letter, u64)>) -> Vec<Happened> {
-    let Some(&(first, ..)) = trail.front() else { return Vec::new() };
-    let Some(&(last, letter, _)) = trail.back() else { return Vec::new() };
+    let Some(&(first, ..)) = trail.front() else {
+        return Vec::new();
+    };
+    let Some(&(last, letter, _)) = trail.back() else {
+        return Vec::new();
+    };
     let end = subsets.hear(last, letter);
     // The release people mean where they name none, if it is possible; else the newest that is. A vCPU before qtest.
     let Some(at) = (0..subsets.automata.len())
-        .filter(|at| subsets.nodes_of(end).iter().any(|node| usize::from(subsets.place(*node).automaton) == *at))
+        .filter(|at| {
+            subsets
+                .nodes_of(end)
+                .iter()
+                .any(|node| usize::from(subsets.place(*node).automaton) == *at)
+        })
         .max_by_key(|at| {
             let automaton = &subsets.automata[*at];
             let default = automaton.releases.contains(&Release::DEFAULT);
-            (automaton.thread == Thread::Vcpu, default, automaton.releases.last().copied())
+            (
+                automaton.thread == Thread::Vcpu,
+                default,
+                automaton.releases.last().copied(),
+            )
         })
     else {
         return Vec::new();
     };
     let mine = |subsets: &Subsets, node: &Node| usize::from(subsets.place(*node).automaton) == at;
-    let mut costs: HashMap<Node, u32> =
-        subsets.nodes_of(first).iter().copied().filter(|node| mine(subsets, node)).map(|node| (node, begin(subsets, node))).collect();
+    let mut costs: HashMap<Node, u32> = subsets
+        .nodes_of(first)
+        .iter()
+        .copied()
+        .filter(|node| mine(subsets, node))
+        .map(|node| (node, begin(subsets, node)))
+        .collect();
     let mut layers: Vec<HashMap<Node, Step>> = Vec::with_capacity(trail.len());
     for &(_, letter, _) in trail {
         let mut layer: HashMap<Node, Step> = HashMap::new();
@@ -47,32 +65,49 @@ pub(super) fn explain(subsets: &mut Subsets, trail: &VecDeque<(Set, Letter, u64)
             for (next, deeds) in ways(subsets, node, letter) {
                 let cost = cost + deeds.len() as u32;
                 if layer.get(&next).is_none_or(|known| cost < known.cost) {
-                    layer.insert(next, Step { cost, from: node, deeds });
+                    layer.insert(
+                        next,
+                        Step {
+                            cost,
+                            from: node,
+                            deeds,
+                        },
+                    );
                 }
             }
         }
         costs = layer.iter().map(|(node, step)| (*node, step.cost)).collect();
         layers.push(layer);
     }
-    let Some(mut node) = costs.iter().min_by_key(|(node, cost)| (**cost, **node)).map(|(node, _)| *node) else {
+    let Some(mut node) = costs
+        .iter()
+        .min_by_key(|(node, cost)| (**cost, **node))
+        .map(|(node, _)| *node)
+    else {
         return Vec::new();
     };
     let mut account = Vec::new();
     for (layer, (_, letter, line)) in layers.iter().zip(trail).rev() {
         let Some(step) = layer.get(&node) else { break };
-        account.push(Happened::Heard { line: *line, letter: *letter });
+        account.push(Happened::Heard {
+            line: *line,
+            letter: *letter,
+        });
         account.extend(step.deeds.iter().rev().cloned().map(Happened::Inferred));
         node = step.from;
     }
     let vm = *subsets.vm(subsets.place(node));
-    account.push(Happened::Begins { state: vm.run_state(), options: options(&vm) });
+    account.push(Happened::Begins {
+        state: vm.run_state(),
+        options: options(&vm),
+    });
     account.reverse();
     account
 }
 
 /// A VM that runs is likelier than one in any other state, and one without options than one with.
-fn begin(subsets: &Subsets, node: &Node) -> u32 {
-    let place = subsets.place(*node);
+fn begin(subsets: &Subsets, node: Node) -> u32 {
+    let place = subsets.place(node);
     let vm = subsets.vm(place);
     let usual = matches!(vm.run_state(), RunState::Running | RunState::Prelaunch);
     u32::from(vm.run_state() != RunState::Running) + 3 * u32::from(!usual) + 4 * place.rest.len() as u32
@@ -87,8 +122,9 @@ fn options(vm: &Vm) -> String {
     if vm.actions().shutdown() == ShutdownAction::Pause {
         options.push("-no-shutdown");
     }
-    debug_assert!(vm.actions().panic() == PanicAction::Shutdown && vm.actions().watchdog() == WatchdogAction::Reset);
-    let _: Actions = vm.actions();
+    debug_assert!(
+        vm.actions().panic() == PanicAction::Shutdown && vm.actions().watchdog() == WatchdogAction::Reset
+    );
     options.join(" ")
 }
 
@@ -107,11 +143,18 @@ fn ways(subsets: &mut Subsets, node: Node, letter: Letter) -> Vec<(Node, Vec<Str
         .filter_map(|next| {
             let target = subsets.place(next);
             let (state, edge) = silent.iter().find_map(|(state, _)| {
-                automaton.edges[*state as usize].iter().find(|edge| says(edge, letter, target)).map(|edge| (*state, edge))
+                automaton.edges[*state as usize]
+                    .iter()
+                    .find(|edge| says(edge, letter, target))
+                    .map(|edge| (*state, edge))
             })?;
             let mut deeds = names(automaton, edge);
             let mut at = state;
-            while let Some((before, number)) = silent.iter().find(|(known, _)| *known == at).and_then(|(_, by)| *by) {
+            while let Some((before, number)) = silent
+                .iter()
+                .find(|(known, _)| *known == at)
+                .and_then(|(_, by)| *by)
+            {
                 let mut earlier = names(automaton, &automaton.edges[before as usize][number]);
                 earlier.append(&mut deeds);
                 deeds = earlier;
@@ -124,7 +167,11 @@ fn ways(subsets: &mut Subsets, node: Node, letter: Letter) -> Vec<(Node, Vec<Str
 
 fn says(edge: &Edge, letter: Letter, target: &Place) -> bool {
     let to: Rest = target.to;
-    edge.to == to && edge.letters.split_first().is_some_and(|(first, rest)| *first == letter && *rest == *target.rest)
+    edge.to == to
+        && edge
+            .letters
+            .split_first()
+            .is_some_and(|(first, rest)| *first == letter && *rest == *target.rest)
 }
 
 fn names(automaton: &Automaton, edge: &Edge) -> Vec<String> {

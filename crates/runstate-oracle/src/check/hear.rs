@@ -20,7 +20,10 @@ pub(super) enum Said {
 
 /// `expected one of ..`
 fn words<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> String {
-    all.iter().map(|value| name(*value)).collect::<Vec<_>>().join(", ")
+    all.iter()
+        .map(|value| name(*value))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 macro_rules! member {
@@ -85,7 +88,10 @@ pub(super) fn event(event: &Event<'_>) -> Said {
 /// SHUTDOWN and RESET.
 fn caused(event: &Event<'_>) -> Said {
     if !event.has_data {
-        return Said::Wrong(format!("{} has no data; QEMU's has \"guest\" and \"reason\"", event.name));
+        return Said::Wrong(format!(
+            "{} has no data; QEMU's has \"guest\" and \"reason\"",
+            event.name
+        ));
     }
     let cause = member!(event, event.reason, "reason", ShutdownCause);
     match event.guest {
@@ -120,7 +126,11 @@ fn caused(event: &Event<'_>) -> Said {
         | ShutdownCause::GuestReset
         | ShutdownCause::GuestPanic => cause,
     };
-    Said::OneOf(vec![if reset { Letter::reset(same_as) } else { Letter::shutdown(same_as) }])
+    Said::OneOf(vec![if reset {
+        Letter::reset(same_as)
+    } else {
+        Letter::shutdown(same_as)
+    }])
 }
 
 /// An event of which only the kind is known.
@@ -129,7 +139,11 @@ pub(super) fn emitted(kind: EventKind) -> Said {
     let letters: Vec<Letter> = Letter::all()
         .filter(|letter| letter.to_string().split(' ').next() == Some(prefix))
         .collect();
-    if letters.is_empty() { Said::Nothing } else { Said::OneOf(letters) }
+    if letters.is_empty() {
+        Said::Nothing
+    } else {
+        Said::OneOf(letters)
+    }
 }
 
 /// A reply.

@@ -26,8 +26,15 @@ impl Letter {
     pub(super) const COUNT: usize = 69;
 
     /// The events without data, in the order of their letters.
-    const PLAIN_NAMES: [&'static str; 7] =
-        ["POWERDOWN", "STOP", "RESUME", "SUSPEND", "SUSPEND_DISK", "WAKEUP", "GUEST_PVSHUTDOWN"];
+    const PLAIN_NAMES: [&'static str; 7] = [
+        "POWERDOWN",
+        "STOP",
+        "RESUME",
+        "SUSPEND",
+        "SUSPEND_DISK",
+        "WAKEUP",
+        "GUEST_PVSHUTDOWN",
+    ];
 
     /// Every letter.
     pub(super) fn all() -> impl Iterator<Item = Self> {
@@ -130,7 +137,9 @@ impl Letter {
     /// Whether it is the answer of `query-status`, and which.
     #[must_use]
     pub fn as_status(self) -> Option<RunState> {
-        RunState::ALL.get(usize::from(self.0.checked_sub(Self::STATUS)?)).copied()
+        RunState::ALL
+            .get(usize::from(self.0.checked_sub(Self::STATUS)?))
+            .copied()
     }
 }
 
@@ -148,19 +157,39 @@ impl fmt::Display for Letter {
         match self.0 {
             n if n < Self::RESET => write!(f, "SHUTDOWN ({})", name(ShutdownCause::ALL, n - Self::SHUTDOWN)),
             n if n < Self::PLAIN => write!(f, "RESET ({})", name(ShutdownCause::ALL, n - Self::RESET)),
-            n if n < Self::WATCHDOG => f.write_str(Self::PLAIN_NAMES.get(usize::from(n - Self::PLAIN)).unwrap_or(&"")),
-            n if n < Self::PANICKED => write!(f, "WATCHDOG ({})", name(WatchdogAction::ALL, n - Self::WATCHDOG)),
+            n if n < Self::WATCHDOG => {
+                f.write_str(Self::PLAIN_NAMES.get(usize::from(n - Self::PLAIN)).unwrap_or(&""))
+            }
+            n if n < Self::PANICKED => {
+                write!(f, "WATCHDOG ({})", name(WatchdogAction::ALL, n - Self::WATCHDOG))
+            }
             n if n < Self::CRASHLOADED => {
-                write!(f, "GUEST_PANICKED ({})", name(GuestPanicAction::ALL, n - Self::PANICKED))
+                write!(
+                    f,
+                    "GUEST_PANICKED ({})",
+                    name(GuestPanicAction::ALL, n - Self::PANICKED)
+                )
             }
             n if n < Self::MEMORY_FAILURE => {
-                write!(f, "GUEST_CRASHLOADED ({})", name(GuestPanicAction::ALL, n - Self::CRASHLOADED))
+                write!(
+                    f,
+                    "GUEST_CRASHLOADED ({})",
+                    name(GuestPanicAction::ALL, n - Self::CRASHLOADED)
+                )
             }
             n if n < Self::BLOCK_IO_ERROR => {
-                write!(f, "MEMORY_FAILURE ({})", name(MemoryFailureAction::ALL, n - Self::MEMORY_FAILURE))
+                write!(
+                    f,
+                    "MEMORY_FAILURE ({})",
+                    name(MemoryFailureAction::ALL, n - Self::MEMORY_FAILURE)
+                )
             }
             n if n < Self::STATUS => {
-                write!(f, "BLOCK_IO_ERROR ({})", name(BlockErrorAction::ALL, n - Self::BLOCK_IO_ERROR))
+                write!(
+                    f,
+                    "BLOCK_IO_ERROR ({})",
+                    name(BlockErrorAction::ALL, n - Self::BLOCK_IO_ERROR)
+                )
             }
             n if n < Self::REFUSAL => write!(f, "status {}", name(RunState::ALL, n - Self::STATUS)),
             n if n == Self::REFUSAL => f.write_str("cont refused until a reset"),

@@ -1,11 +1,14 @@
 //! All automata at once, made deterministic as a log needs it: every state that could have said what was heard is kept.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    sync::{Arc, OnceLock},
+};
 
 use runstate::{Graph, Release, RunState, Thread, Vm};
 
 use super::{
-    automaton::{Automaton, Edge, Rest},
+    automaton::{Automaton, Rest},
     letter::Letter,
 };
 
@@ -29,11 +32,11 @@ pub(super) struct Place {
 /// Everything known of QEMU, and every set of hypotheses that a log has led to.
 #[derive(Debug)]
 pub(super) struct Subsets {
-    pub(super) automata: Vec<Automaton>,
+    pub(super) automata: Arc<[Automaton]>,
     places: Vec<Place>,
     nodes: HashMap<Place, Node>,
-    /// Of a node at rest: what it can say next, and where that leads. Filled when first asked for.
-    next: Vec<Option<Box<[(Letter, Node)]>>>,
+    /// Of each automaton and state: what an edge of its own says first, and where that leads. In the letters' order.
+    own: Vec<Vec<Box<[(Letter, Node)]>>>,
     sets: Vec<Box<[Node]>>,
     set_index: HashMap<Box<[Node]>, Set>,
     /// Row by row, `UNKNOWN` where it has not been needed yet.
@@ -46,17 +49,13 @@ const UNKNOWN: Set = Set::MAX;
 impl Subsets {
     /// All releases, on both threads.
     pub(super) fn new() -> Self {
-        let mut automata = Vec::new();
-        for releases in alike() {
-            for thread in [Thread::Vcpu, Thread::MainLoop] {
-                automata.push(Automaton::build(releases.clone(), thread));
-            }
-        }
+        /// They are the same for every log.
+        static AUTOMATA: OnceLock<Arc<[Automaton]>> = OnceLock::new();
         let mut subsets = Self {
-            automata,
+            automata: Arc::clone(AUTOMATA.get_or_init(build)),
             places: Vec::new(),
             nodes: HashMap::new(),
-            next: Vec::new(),
+            own: Vec::new(),
             sets: Vec::new(),
             set_index: HashMap::new(),
             table: Vec::new(),
@@ -77,6 +76,7 @@ impl Subsets {
                 }
             }
         }
+        subsets.index_edges();
         subsets.start = subsets.set(all.into_boxed_slice());
         subsets
     }
@@ -129,32 +129,64 @@ impl Subsets {
 
     /// Everything that could be heard next.
     pub(super) fn could_come(&mut self, set: Set) -> BTreeSet<Letter> {
-        Letter::all().filter(|letter| self.hear(set, *letter) != NONE).collect()
+        Letter::all()
+            .filter(|letter| self.hear(set, *letter) != NONE)
+            .collect()
     }
 
     /// The run states the hypotheses are in.
     pub(super) fn believed(&self, set: Set) -> BTreeSet<RunState> {
-        self.nodes_of(set).iter().map(|node| self.vm(self.place(*node)).run_state()).collect()
+        self.nodes_of(set)
+            .iter()
+            .map(|node| self.vm(self.place(*node)).run_state())
+            .collect()
     }
 
     /// Whether QEMU must have gone.
     pub(super) fn must_be_gone(&self, set: Set) -> bool {
-        set != NONE && self.nodes_of(set).iter().all(|node| self.vm(self.place(*node)).is_gone())
+        set != NONE
+            && self
+                .nodes_of(set)
+                .iter()
+                .all(|node| self.vm(self.place(*node)).is_gone())
     }
 
     /// The releases of which there is a hypothesis.
     pub(super) fn releases(&self, set: Set) -> BTreeSet<Release> {
-        let automata: BTreeSet<u16> = self.nodes_of(set).iter().map(|node| self.place(*node).automaton).collect();
-        automata.iter().flat_map(|at| self.automata[*at as usize].releases.iter().copied()).collect()
+        let automata: BTreeSet<u16> = self
+            .nodes_of(set)
+            .iter()
+            .map(|node| self.place(*node).automaton)
+            .collect();
+        automata
+            .iter()
+            .flat_map(|at| self.automata[*at as usize].releases.iter().copied())
+            .collect()
     }
 
     fn step(&mut self, set: Set, letter: Letter) -> Set {
-        let nodes = self.sets[set as usize].clone();
         let mut reached = BTreeSet::new();
-        for &node in &nodes {
-            self.step_node(node, letter, &mut |next| {
-                reached.insert(next);
-            });
+        // The hypotheses at rest share what they can come to without a sound.
+        let mut silent: Vec<Vec<u64>> = self
+            .automata
+            .iter()
+            .map(|a| vec![0; a.states.len().div_ceil(64)])
+            .collect();
+        for &node in &self.sets[set as usize].clone() {
+            let place = &self.places[node as usize];
+            if place.rest.is_empty() {
+                let from = &self.automata[usize::from(place.automaton)].silent[place.to as usize];
+                for (word, more) in silent[usize::from(place.automaton)].iter_mut().zip(from) {
+                    *word |= more;
+                }
+            } else {
+                reached.extend(self.advance(node, letter));
+            }
+        }
+        for (automaton, words) in silent.iter().enumerate() {
+            for state in bits(words) {
+                reached.extend(self.said_by(automaton, state, letter));
+            }
         }
         self.set(reached.into_iter().collect())
     }
@@ -162,40 +194,71 @@ impl Subsets {
     /// Where one hypothesis can be when it has said the letter.
     pub(super) fn step_node(&mut self, node: Node, letter: Letter, reach: &mut dyn FnMut(Node)) {
         let place = &self.places[node as usize];
-        if let Some((first, rest)) = place.rest.split_first() {
-            if *first == letter {
-                let next = Place { automaton: place.automaton, to: place.to, rest: rest.into() };
-                reach(self.node(next));
-            }
+        if !place.rest.is_empty() {
+            self.advance(node, letter).into_iter().for_each(reach);
             return;
         }
-        if self.next[node as usize].is_none() {
-            let next = self.leave(node);
-            self.next[node as usize] = Some(next);
-        }
-        let list = self.next[node as usize].as_deref().unwrap_or_default();
-        let from = list.partition_point(|(known, _)| *known < letter);
-        for (_, next) in list[from..].iter().take_while(|(known, _)| *known == letter) {
-            reach(*next);
+        let automaton = usize::from(place.automaton);
+        let silent = &self.automata[automaton].silent[place.to as usize];
+        for state in bits(silent) {
+            self.said_by(automaton, state, letter).for_each(&mut *reach);
         }
     }
 
-    /// What can be said after any number of silent deeds.
-    fn leave(&mut self, node: Node) -> Box<[(Letter, Node)]> {
-        let (at, from) = {
-            let place = &self.places[node as usize];
-            (place.automaton, place.to)
-        };
-        let mut found = BTreeSet::new();
-        for state in self.silently(at, from).into_iter().map(|(state, _)| state) {
-            let edges: Vec<Edge> = self.automata[at as usize].edges[state as usize].clone();
-            for edge in edges {
-                if let Some((first, rest)) = edge.letters.split_first() {
-                    found.insert((*first, self.node(Place { automaton: at, to: edge.to, rest: rest.into() })));
-                }
-            }
+    /// In the middle of what a group of deeds says.
+    fn advance(&mut self, node: Node, letter: Letter) -> Option<Node> {
+        let place = &self.places[node as usize];
+        let (first, rest) = place.rest.split_first()?;
+        if *first != letter {
+            return None;
         }
-        found.into_iter().collect()
+        let next = Place {
+            automaton: place.automaton,
+            to: place.to,
+            rest: rest.into(),
+        };
+        Some(self.node(next))
+    }
+
+    fn said_by(&self, automaton: usize, state: usize, letter: Letter) -> impl Iterator<Item = Node> {
+        let list = &self.own[automaton][state];
+        let from = list.partition_point(|(known, _)| *known < letter);
+        list[from..]
+            .iter()
+            .take_while(move |(known, _)| *known == letter)
+            .map(|(_, next)| *next)
+    }
+
+    fn index_edges(&mut self) {
+        let automata = Arc::clone(&self.automata);
+        for (number, automaton) in automata.iter().enumerate() {
+            let at = u16::try_from(number).unwrap_or(u16::MAX);
+            let own = automaton.edges.iter().map(|edges| {
+                let mut said: Vec<(Letter, Node)> = edges
+                    .iter()
+                    .filter_map(|edge| {
+                        edge.letters
+                            .split_first()
+                            .map(|(first, rest)| (edge, *first, rest))
+                    })
+                    .map(|(edge, first, rest)| {
+                        (
+                            first,
+                            self.node(Place {
+                                automaton: at,
+                                to: edge.to,
+                                rest: rest.into(),
+                            }),
+                        )
+                    })
+                    .collect();
+                said.sort_unstable();
+                said.dedup();
+                said.into_boxed_slice()
+            });
+            let own = own.collect();
+            self.own.push(own);
+        }
     }
 
     /// The states reachable without a sound, each with the edge it was reached by, nearest first.
@@ -221,7 +284,6 @@ impl Subsets {
         }
         let node = Node::try_from(self.places.len()).unwrap_or(Node::MAX);
         self.places.push(place.clone());
-        self.next.push(None);
         self.nodes.insert(place, node);
         node
     }
@@ -236,6 +298,38 @@ impl Subsets {
         self.set_index.insert(nodes, set);
         set
     }
+}
+
+/// The numbers of the bits that are set.
+fn bits(words: &[u64]) -> impl Iterator<Item = usize> {
+    words.iter().enumerate().flat_map(|(at, word)| {
+        let mut left = *word;
+        core::iter::from_fn(move || {
+            let bit = left.trailing_zeros() as usize;
+            (left != 0).then(|| {
+                left &= left - 1;
+                at * 64 + bit
+            })
+        })
+    })
+}
+
+/// Every automaton, on all cores.
+fn build() -> Arc<[Automaton]> {
+    let kinds: Vec<(Vec<Release>, Thread)> = alike()
+        .into_iter()
+        .flat_map(|releases| [(releases.clone(), Thread::Vcpu), (releases, Thread::MainLoop)])
+        .collect();
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = kinds
+            .into_iter()
+            .map(|(releases, thread)| scope.spawn(move || Automaton::build(releases, thread)))
+            .collect();
+        handles
+            .into_iter()
+            .filter_map(|handle| handle.join().ok())
+            .collect()
+    })
 }
 
 /// The releases in groups that a log cannot tell apart by what events follow one another.
@@ -264,7 +358,10 @@ fn alike() -> Vec<Vec<Release>> {
     };
     let mut groups: Vec<Vec<Release>> = Vec::new();
     for &release in Release::WITH_POINTS {
-        match groups.iter_mut().find(|group| fingerprint(group[0]) == fingerprint(release)) {
+        match groups
+            .iter_mut()
+            .find(|group| fingerprint(group[0]) == fingerprint(release))
+        {
             Some(group) => group.push(release),
             None => groups.push(vec![release]),
         }

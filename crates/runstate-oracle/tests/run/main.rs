@@ -6,6 +6,7 @@
 
 #[cfg(feature = "proptest")]
 mod daemon;
+mod check;
 mod diff;
 mod draw;
 mod logs;

@@ -1,0 +1,204 @@
+//! The checker against logs that are possible, and logs that are not.
+
+use std::collections::BTreeSet;
+
+use runstate::{Release, RunState};
+use runstate_oracle::{
+    check::{Checker, Happened, Verdict},
+    log::Reader,
+};
+
+fn check(log: &str) -> Vec<Verdict> {
+    let (mut reader, mut checker) = (Reader::new(None), Checker::new());
+    reader.feed(log.as_bytes(), &mut |record| checker.hear(record));
+    reader.finish(&mut |record| checker.hear(record));
+    checker.finish()
+}
+
+fn one(log: &str) -> Verdict {
+    let mut verdicts = check(log);
+    assert_eq!(verdicts.len(), 1, "{log}");
+    verdicts.remove(0)
+}
+
+fn event(name: &str, data: &str) -> String {
+    let data = if data.is_empty() {
+        String::new()
+    } else {
+        format!(", \"data\": {data}")
+    };
+    format!("{{\"timestamp\": {{\"seconds\": 1, \"microseconds\": 2}}, \"event\": \"{name}\"{data}}}\n")
+}
+
+fn events(list: &[(&str, &str)]) -> String {
+    list.iter().map(|(name, data)| event(name, data)).collect()
+}
+
+const GUEST_SHUTDOWN: &str = r#"{"guest": true, "reason": "guest-shutdown"}"#;
+const GUEST_RESET: &str = r#"{"guest": true, "reason": "guest-reset"}"#;
+const QUIT: &str = r#"{"guest": false, "reason": "host-qmp-quit"}"#;
+
+#[test]
+fn stop_and_resume_alternate() {
+    assert!(one(&events(&[("STOP", ""), ("RESUME", ""), ("STOP", "")])).is_possible());
+    let verdict = one(&events(&[("STOP", ""), ("STOP", "")]));
+    assert_eq!(verdict.contradictions, 1);
+    let first = &verdict.first[0];
+    assert_eq!(first.line, 2);
+    assert!(
+        first
+            .could_come
+            .iter()
+            .any(|letter| letter.to_string() == "RESUME"),
+        "{first:?}"
+    );
+    assert!(!first.believed.contains(&RunState::Running) || first.believed.len() > 1);
+}
+
+#[test]
+fn nothing_comes_after_the_last_shutdown() {
+    let verdict = one(&events(&[("SHUTDOWN", QUIT), ("RESET", GUEST_RESET)]));
+    assert_eq!(verdict.contradictions, 1);
+    assert!(verdict.first[0].gone);
+    // With -no-shutdown a guest's shutdown is not the last word.
+    assert!(
+        one(&events(&[
+            ("SHUTDOWN", GUEST_SHUTDOWN),
+            ("STOP", ""),
+            ("RESET", GUEST_RESET),
+            ("RESUME", "")
+        ]))
+        .is_possible()
+    );
+}
+
+#[test]
+fn unknown_words_are_named() {
+    let verdict = one(&events(&[("SHUTDOWN", r#"{"guest": false, "reason": "quit"}"#)]));
+    let why = verdict.first[0].why.clone().expect("the message alone is wrong");
+    assert!(why.contains("\"quit\"") && why.contains("host-qmp-quit"), "{why}");
+    let verdict = one(&events(&[("STOP", r#"{"reason": "pause"}"#)]));
+    assert!(
+        verdict.first[0]
+            .why
+            .as_deref()
+            .is_some_and(|why| why.contains("STOP has data"))
+    );
+    let verdict = one(&events(&[(
+        "RESET",
+        r#"{"guest": false, "reason": "guest-reset"}"#,
+    )]));
+    assert!(
+        verdict.first[0]
+            .why
+            .as_deref()
+            .is_some_and(|why| why.contains("true"))
+    );
+    let verdict = one(&events(&[("SHUTDOWN", "")]));
+    assert!(
+        verdict.first[0]
+            .why
+            .as_deref()
+            .is_some_and(|why| why.contains("no data"))
+    );
+}
+
+#[test]
+fn releases_are_told_apart() {
+    // Only since 9.0 a suspended guest is stopped.
+    let stopped = events(&[("SUSPEND", ""), ("STOP", ""), ("RESUME", "")]);
+    let status = "{\"return\": {\"status\": \"suspended\", \"running\": false}}\n";
+    let verdict = one(&(stopped + status));
+    assert!(verdict.is_possible());
+    assert!(
+        verdict.releases.iter().all(|release| *release >= Release::V9_0),
+        "{:?}",
+        verdict.releases
+    );
+    // GUEST_PVSHUTDOWN came with 9.1.
+    let verdict = one(&event("GUEST_PVSHUTDOWN", ""));
+    let expected: BTreeSet<Release> = Release::WITH_POINTS
+        .iter()
+        .copied()
+        .filter(|release| *release >= Release::V9_1)
+        .collect();
+    assert_eq!(verdict.releases, expected);
+    // A greeting says which it is.
+    let greeting = r#"{"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 8}, "package": ""}, "capabilities": []}}"#;
+    let verdict = one(&format!("{greeting}\n{}", event("GUEST_PVSHUTDOWN", "")));
+    assert_eq!(verdict.contradictions, 1);
+}
+
+#[test]
+fn a_rate_limit_may_turn_the_order_round() {
+    let watchdog = ("WATCHDOG", r#"{"action": "pause"}"#);
+    assert!(
+        one(&events(&[
+            watchdog,
+            ("STOP", ""),
+            ("RESUME", ""),
+            ("STOP", ""),
+            watchdog
+        ]))
+        .is_possible()
+    );
+}
+
+#[test]
+fn the_account_is_short_and_true() {
+    let verdict = one(&events(&[("STOP", ""), ("RESUME", "")]));
+    let inferred: Vec<&str> = verdict
+        .explanation
+        .iter()
+        .filter_map(|happened| match happened {
+            Happened::Inferred(deed) => Some(deed.as_str()),
+            Happened::Begins { .. } | Happened::Heard { .. } => None,
+        })
+        .collect();
+    // Other pairs are as short; two deeds there are at the most.
+    assert!(inferred.len() <= 2, "{:?}", verdict.explanation);
+    assert!(matches!(
+        verdict.explanation[0],
+        Happened::Begins {
+            state: RunState::Running,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_shutdown_that_stops_means_no_shutdown() {
+    let verdict = one(&events(&[("SHUTDOWN", GUEST_SHUTDOWN), ("STOP", "")]));
+    assert!(
+        matches!(
+            &verdict.explanation[0],
+            Happened::Begins { options, .. } if options.contains("-no-shutdown")
+        ),
+        "{:?}",
+        verdict.explanation
+    );
+}
+
+#[test]
+fn the_status_agrees_with_the_events() {
+    let paused = "{\"return\": {\"status\": \"paused\", \"running\": false}}\n";
+    let running = "{\"return\": {\"status\": \"running\", \"running\": true}}\n";
+    assert!(one(&format!("{}{paused}", event("STOP", ""))).is_possible());
+    assert!(
+        !one(&format!("{paused}{running}")).is_possible(),
+        "no RESUME in between"
+    );
+    let verdict = one("{\"return\": {\"status\": \"paused\", \"running\": true}}\n");
+    assert!(verdict.first[0].why.is_some());
+}
+
+#[test]
+fn other_subsystems_pass() {
+    let other = events(&[
+        ("STOP", ""),
+        ("RTC_CHANGE", r#"{"offset": 1}"#),
+        ("NIC_RX_FILTER_CHANGED", "{}"),
+        ("RESUME", ""),
+    ]);
+    assert!(one(&other).is_possible());
+}

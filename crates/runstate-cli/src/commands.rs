@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+pub mod check;
 pub mod conform;
 pub mod convert;
 pub mod diff;
@@ -48,6 +49,7 @@ commands! {
     Generate => generate,
     Serve => serve,
     Profile => profile,
+    Check => check,
     Explain => explain,
     Explore => explore,
     Path => path,

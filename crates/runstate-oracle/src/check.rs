@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use runstate::{Release, RunState};
 
-use crate::log::{Heard, Record, VmId};
+use crate::log::{EventKind, Heard, Record, VmId};
 use hear::Said;
 pub use letter::Letter;
 use subsets::{NONE, Set, Subsets};
@@ -46,6 +46,8 @@ struct Followed {
     count: u64,
     /// The run state by QEMU's trace, where the log has it.
     traced: Option<RunState>,
+    /// An event of which only the kind is known so far, with its line and byte.
+    emitted: Option<(EventKind, u64, u64)>,
 }
 
 /// Something that cannot have been said.
@@ -137,16 +139,38 @@ impl Checker {
 
     /// Takes a record.
     pub fn hear(&mut self, record: &Record<'_>) {
+        // A trace can say of an event that it was emitted and then what it was: that is one event.
+        let emitted = self
+            .vms
+            .get_mut(&record.vm)
+            .and_then(|followed| followed.emitted.take());
+        if let Some((kind, line, offset)) = emitted
+            && !matches!(&record.what, Heard::Event(event) if event.kind == kind)
+        {
+            let what = Heard::Emitted {
+                number: 0,
+                kind: Some(kind),
+            };
+            self.heard_kind(
+                &Record {
+                    vm: record.vm,
+                    line,
+                    offset,
+                    what,
+                },
+                kind,
+            );
+        }
+        if let Heard::Emitted { kind: Some(kind), .. } = record.what {
+            self.vm(record.vm).emitted = Some((kind, record.line, record.offset));
+            return;
+        }
         let said = match &record.what {
             Heard::Event(event) => hear::event(event),
-            Heard::Emitted { kind: Some(kind), .. } => hear::emitted(*kind),
             Heard::Reply(reply) => hear::reply(&reply.outcome),
             Heard::Greeting(greeting) => {
                 let [major, minor, micro] = greeting.version.map(u64::from);
-                if let Some(release) = Release::from_version(major, minor, micro) {
-                    self.known_release(record, release);
-                }
-                return;
+                return self.greeted(record, Release::from_version(major, minor, micro));
             }
             Heard::RunStateSet { from, to } => return self.traced(record, from, to),
             // A new process: nothing is known of it.
@@ -155,7 +179,7 @@ impl Checker {
                 self.vm(record.vm).set = start;
                 return;
             }
-            Heard::Emitted { kind: None, .. }
+            Heard::Emitted { .. }
             | Heard::Command(_)
             | Heard::Connected
             | Heard::Disconnected
@@ -173,6 +197,26 @@ impl Checker {
     /// What is left at the end, of every VM that said something.
     #[must_use]
     pub fn finish(mut self) -> Vec<Verdict> {
+        let last: Vec<_> = self
+            .vms
+            .iter_mut()
+            .filter_map(|(vm, f)| f.emitted.take().map(|emitted| (*vm, emitted)))
+            .collect();
+        for (vm, (kind, line, offset)) in last {
+            let what = Heard::Emitted {
+                number: 0,
+                kind: Some(kind),
+            };
+            self.heard_kind(
+                &Record {
+                    vm,
+                    line,
+                    offset,
+                    what,
+                },
+                kind,
+            );
+        }
         let vms = core::mem::take(&mut self.vms);
         vms.into_iter()
             .map(|(vm, followed)| {
@@ -209,7 +253,14 @@ impl Checker {
             contradictions: Vec::new(),
             count: 0,
             traced: None,
+            emitted: None,
         })
+    }
+
+    fn heard_kind(&mut self, record: &Record<'_>, kind: EventKind) {
+        if let Said::OneOf(letters) = hear::emitted(kind) {
+            self.letters(record, &letters);
+        }
     }
 
     fn letters(&mut self, record: &Record<'_>, letters: &[Letter]) {
@@ -262,22 +313,16 @@ impl Checker {
         }
     }
 
-    /// The greeting tells the release. After a QEMU that must have gone it is another one's.
-    fn known_release(&mut self, record: &Record<'_>, release: Release) {
-        let mut set = self.vm(record.vm).set;
-        if self.subsets.must_be_gone(set) {
-            set = self.subsets.start();
-        }
-        let kept = self.subsets.only(set, |releases| releases.contains(&release));
-        if kept == NONE {
-            let why = format!("the greeting says {release}, which cannot have said what came before");
-            self.contradicts(record, String::new(), Some(why));
-            let start = self.subsets.start();
-            set = self.subsets.only(start, |releases| releases.contains(&release));
-        } else {
-            set = kept;
-        }
-        self.vm(record.vm).set = set;
+    /// A client has connected: it has not heard what came before, and the greeting tells it the release.
+    fn greeted(&mut self, record: &Record<'_>, release: Option<Release>) {
+        let start = self.subsets.start();
+        let set = match release {
+            Some(release) => self.subsets.only(start, |releases| releases.contains(&release)),
+            None => start,
+        };
+        let followed = self.vm(record.vm);
+        followed.set = if set == NONE { start } else { set };
+        followed.trail.clear();
     }
 
     /// QEMU's trace point `runstate_set`: it is printed before the table is looked at.

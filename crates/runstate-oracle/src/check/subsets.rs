@@ -21,6 +21,9 @@ pub(super) type Set = u32;
 /// The set without any: what was heard cannot have been said.
 pub(super) const NONE: Set = 0;
 
+/// What can be said first, and where that leads.
+type Firsts = Box<[(Letter, Node)]>;
+
 /// Where a hypothesis is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
@@ -36,7 +39,7 @@ pub(super) struct Subsets {
     places: Vec<Place>,
     nodes: HashMap<Place, Node>,
     /// Of each automaton and state: what an edge of its own says first, and where that leads. In the letters' order.
-    own: Vec<Vec<Box<[(Letter, Node)]>>>,
+    own: Vec<Vec<Firsts>>,
     sets: Vec<Box<[Node]>>,
     set_index: HashMap<Box<[Node]>, Set>,
     /// Row by row, `UNKNOWN` where it has not been needed yet.

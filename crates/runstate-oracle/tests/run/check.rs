@@ -202,3 +202,13 @@ fn other_subsystems_pass() {
     ]);
     assert!(one(&other).is_possible());
 }
+
+#[test]
+fn a_new_client_has_not_heard_what_came_before() {
+    let greeting = r#"{"QMP": {"version": {"qemu": {"micro": 0, "minor": 0, "major": 10}, "package": ""}, "capabilities": []}}"#;
+    let paused = "{\"return\": {\"status\": \"paused\", \"running\": false}}\n";
+    let running = "{\"return\": {\"status\": \"running\", \"running\": true}}\n";
+    let verdict = one(&format!("{paused}{greeting}\n{running}"));
+    assert!(verdict.is_possible(), "the RESUME in between was lost to it");
+    assert!(verdict.releases.contains(&Release::V10_0) && !verdict.releases.contains(&Release::V8_2));
+}

@@ -161,7 +161,8 @@ impl Chardevs<'_> {
                 reconnect,
                 ..Open::default()
             }),
-            Err(_) if reconnect.is_some() => Ok(Open {
+            // Who may not be connected to now may not be later.
+            Err(error) if reconnect.is_some() && !error.0.contains("loopback") => Ok(Open {
                 reconnect,
                 ..Open::default()
             }),

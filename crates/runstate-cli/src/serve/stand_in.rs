@@ -13,7 +13,7 @@ use runstate_monitor::profile::Profile;
 use runstate_monitor::scenario::File;
 use runstate_qmp::Version;
 
-use super::clock::epoch_micros;
+use super::clock::{epoch_micros, iso8601};
 use super::daemon::{self, Pidfile};
 use super::hub::Hub;
 use super::player::Player;
@@ -86,7 +86,10 @@ fn serve(
     version: Version,
     program: &str,
 ) -> Result<ExitCode, String> {
-    let fail = |report: Report| report.to_stderr(program);
+    let name = options.name.clone().filter(|_| options.message_guest_name);
+    let timestamps = options.message_timestamps;
+    let program = &move || prefix(timestamps, name.as_deref(), program);
+    let fail = |report: Report| report.to_stderr(&program());
     let daemonize = options.daemonize;
     let keep_stderr = options.log_file.is_some();
     prepare(&options).map_err(|why| fail(Report::error(why)))?;
@@ -122,7 +125,7 @@ fn serve(
                 severity: runstate_monitor::options::Severity::Info,
                 ..report
             }
-            .to_stderr(program),
+            .to_stderr(&program()),
         );
     };
     let launched = hub.launch(served, waiting);
@@ -135,7 +138,7 @@ fn serve(
         daemon::ready(keep_stderr).map_err(system)?;
     }
     let mut outcome = None;
-    let report = &mut |text: &str| complain(&format!("{program}: {text}\n"));
+    let report = &mut |text: &str| complain(&format!("{}: {text}\n", program()));
     hub.run(report, &mut |ended| outcome = Some(ended.clone()))
         .map_err(system)?;
     open::stdio_nonblocking(false);
@@ -149,12 +152,25 @@ fn serve(
         Some(End::Exit(ExitStatus(status))) => Ok(ExitCode::from(status)),
         Some(End::Abort { from, to }) => {
             complain(&format!(
-                "{program}: invalid runstate transition: '{from}' -> '{to}'\n"
+                "{}: invalid runstate transition: '{from}' -> '{to}'\n",
+                program()
             ));
             std::process::abort();
         }
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// What messages begin with: `-msg timestamp=on` and `guest-name=on`.
+fn prefix(timestamps: bool, guest: Option<&str>, program: &str) -> String {
+    let mut prefix = String::new();
+    if timestamps {
+        prefix = iso8601(epoch_micros()) + " ";
+    }
+    if let Some(guest) = guest {
+        prefix = prefix + guest + " ";
+    }
+    prefix + program
 }
 
 /// What a process does before it opens anything: the session, the death of its parent, the log.

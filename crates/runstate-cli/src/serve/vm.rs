@@ -54,6 +54,7 @@ pub struct Vm {
     monitor: Monitor,
     links: Vec<Link>,
     clock: Clock,
+    openness: Openness,
     player: Option<Player>,
     cue: Option<Time>,
     pub(super) mode: Mode,
@@ -109,6 +110,7 @@ impl Vm {
             monitor: Monitor::launch(served.settings),
             links,
             clock: Clock::new(),
+            openness: served.openness,
             player: served.player,
             cue: None,
             mode: served.mode,
@@ -295,7 +297,7 @@ impl Vm {
         let stream = chardev.and_then(|chardev| {
             Chardevs {
                 chardev,
-                openness: Openness::Anybody,
+                openness: self.openness,
             }
             .connect_to(&address)
             .ok()

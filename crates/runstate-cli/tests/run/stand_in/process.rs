@@ -274,3 +274,21 @@ fn incus_starts_it() {
     assert_eq!(client.ask_message(actions), [r#"{"return": {}, "id": 3}"#]);
     assert_eq!(client.ask("cont").len(), 2);
 }
+
+#[test]
+fn messages_may_carry_the_time_and_the_guests_name() {
+    let room = Room::new();
+    let running = room.start("-name vm1 -msg timestamp=on,guest-name=on -qmp unix:{}/q,server=on,wait=off");
+    room.negotiated("q");
+    running.signal(Signal::TERM);
+    let stderr = running.finish().1;
+    let (time, rest) = stderr.split_once(' ').expect("a time, and more");
+    assert!(
+        time.len() == 27 && time.starts_with("20") && time.ends_with('Z'),
+        "{time}"
+    );
+    assert!(
+        rest.starts_with("vm1 qemu-system-runstate: terminating on signal 15"),
+        "{rest}"
+    );
+}

@@ -194,10 +194,13 @@ fn tcp_is_for_this_host_only() {
         .read_exact(&mut greeting)
         .expect("it greets");
     assert_eq!(&greeting, b"{\"QMP\": ");
-    let output = room.output("-qmp tcp:192.0.2.1:4444,server=on,wait=off");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("192.0.2.1 is no loopback address"), "{stderr}");
-    assert_eq!(output.status.code(), Some(1));
+    // Neither to listen nor to connect, and not by connecting again either.
+    for options in ["server=on,wait=off", "reconnect-ms=1", "server=off"] {
+        let output = room.output(&format!("-qmp tcp:192.0.2.1:4444,{options}"));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("192.0.2.1 is no loopback address"), "{stderr}");
+        assert_eq!(output.status.code(), Some(1));
+    }
 }
 
 #[test]

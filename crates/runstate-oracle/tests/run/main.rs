@@ -4,9 +4,9 @@
     reason = "an integration binary is a test module as a whole"
 )]
 
+mod check;
 #[cfg(feature = "proptest")]
 mod daemon;
-mod check;
 mod diff;
 mod draw;
 mod logs;

@@ -15,6 +15,7 @@ mod link;
 mod open;
 mod player;
 mod profile;
+mod qtest_log;
 mod settings;
 mod signals;
 mod vm;

@@ -314,3 +314,20 @@ pub fn raise_descriptor_limit() {
         },
     );
 }
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::new(&super::open::reason(&error))
+    }
+}
+
+impl Open {
+    /// Something that only listens.
+    pub(crate) fn listening(listener: super::io::Listener, path: &str) -> Self {
+        Self {
+            listener: Some(listener),
+            path: Some(path.into()),
+            ..Self::default()
+        }
+    }
+}

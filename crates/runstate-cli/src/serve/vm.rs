@@ -1,6 +1,5 @@
 //! One VM that is served: its monitor, its character devices, its scenario.
 
-use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use super::control;
 use super::link::{Link, Role};
 use super::open::{Chardevs, Open, OpenError, Openness};
 use super::player::{Cue, Mode, Player};
+use super::qtest_log::QtestLog;
 
 /// How many links a VM may have: the low bits of a token are the link's.
 const LINK_BITS: usize = 7;
@@ -67,12 +67,6 @@ pub struct Vm {
     signalled: bool,
     qtest_log: Option<QtestLog>,
     abort: Option<String>,
-}
-
-#[derive(Debug)]
-struct QtestLog {
-    file: Option<File>,
-    since: Clock,
 }
 
 /// What a VM wants of the hub after it was served.
@@ -594,59 +588,4 @@ fn role(options: &Options, chardev: &str) -> Role {
         }
     }
     Role::Idle
-}
-
-impl QtestLog {
-    /// `-qtest-log`: a file, `none`, or stderr. `qtest_server_start()`, system/qtest.c.
-    fn open(name: Option<&str>) -> Self {
-        let file = match name {
-            Some("none") => None,
-            Some(name) => File::create(name).ok(),
-            None => std::os::fd::AsFd::as_fd(&io::stderr())
-                .try_clone_to_owned()
-                .map(File::from)
-                .ok(),
-        };
-        Self {
-            file,
-            since: Clock::new(),
-        }
-    }
-
-    fn opened(&mut self) {
-        self.since = Clock::new();
-        if let Some(file) = &mut self.file {
-            // A log that cannot be written is no reason to stop.
-            let _ = writeln!(file, "[I 0.000000] OPENED");
-        }
-    }
-
-    fn note(&mut self, direction: &str, text: &str) {
-        let now = self.since.now();
-        if let Some(file) = &mut self.file {
-            let _ = writeln!(
-                file,
-                "[{direction} +{}.{:06}] {text}",
-                now.seconds(),
-                now.subsec_micros()
-            );
-        }
-    }
-}
-
-impl From<io::Error> for OpenError {
-    fn from(error: io::Error) -> Self {
-        Self::new(&super::open::reason(&error))
-    }
-}
-
-impl Open {
-    /// Something that only listens.
-    pub(crate) fn listening(listener: super::io::Listener, path: &str) -> Self {
-        Self {
-            listener: Some(listener),
-            path: Some(path.into()),
-            ..Self::default()
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! How fast the layers above the core are: scenarios played, events printed, commands answered by a whole QEMU without I/O.
 
-use std::hint::black_box;
+use core::hint::black_box;
 use std::io;
 use std::sync::Arc;
 

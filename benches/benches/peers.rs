@@ -4,7 +4,7 @@ mod rust_fsm;
 mod smlang;
 mod statig;
 
-use std::hint::black_box;
+use core::hint::black_box;
 
 use ::statig::prelude::*;
 use criterion::{BenchmarkGroup, measurement::WallTime};

@@ -2,7 +2,7 @@
 
 mod peers;
 
-use std::hint::black_box;
+use core::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use runstate::{

@@ -1,4 +1,8 @@
 //! The graph in statig: a handler per state.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a peer is written as its users write it"
+)]
 
 use runstate::RunState;
 use statig::prelude::*;

@@ -317,13 +317,13 @@ pub fn raise_descriptor_limit() {
 
 impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
-        Self::new(&super::open::reason(&error))
+        Self::new(&reason(&error))
     }
 }
 
 impl Open {
     /// Something that only listens.
-    pub(crate) fn listening(listener: super::io::Listener, path: &str) -> Self {
+    pub(crate) fn listening(listener: Listener, path: &str) -> Self {
         Self {
             listener: Some(listener),
             path: Some(path.into()),

@@ -1,6 +1,6 @@
 //! One VM that is served: its monitor, its character devices, its scenario.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use mio::{Registry, Token};
@@ -14,7 +14,7 @@ use runstate_monitor::scenario::Action;
 use super::clock::Clock;
 use super::control;
 use super::link::{Link, Role};
-use super::open::{Chardevs, Open, OpenError, Openness};
+use super::open::{Chardevs, OpenError, Openness};
 use super::player::{Cue, Mode, Player};
 use super::qtest_log::QtestLog;
 

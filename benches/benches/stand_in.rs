@@ -2,12 +2,12 @@
 //!
 //! Needs `cargo build --release` first; without qemu-system-x86_64 the stand-in runs alone.
 
+use core::time::Duration;
 use std::{
     env,
     io::{BufRead, BufReader, Write},
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    time::Duration,
 };
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};

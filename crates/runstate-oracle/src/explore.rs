@@ -11,7 +11,7 @@
 //! pass. Two commands are never without a pass between them (`monitor_qmp_dispatcher_co()`, monitor/qmp.c). Each guest action
 //! is on a vCPU that still runs: there are always enough of them.
 //!
-//! **What is merged.** [`alphabet`] says which inputs stand for others, [`Detail`](runstate::Detail) which states count as one.
+//! **What is merged.** [`alphabet()`] says which inputs stand for others, [`Detail`](runstate::Detail) which states count as one.
 
 mod alphabet;
 mod launches;

@@ -4,6 +4,7 @@
     reason = "an integration binary is a test module as a whole"
 )]
 
+mod invariants;
 mod regressions;
 mod schema;
 mod workspace;

@@ -21,6 +21,7 @@ mod space;
 mod survey;
 mod table;
 mod untaken;
+mod walk;
 
 pub use alphabet::{Families, Family, Letter, Setup, alphabet, streams};
 pub use launches::Launches;
@@ -28,5 +29,5 @@ pub use policy::Policies;
 pub use reach::Reach;
 pub(crate) use space::Edge;
 pub use space::{End, Nothing, Observer, Scope, Seen, Space, Verdict};
-pub use survey::{Size, Survey, on_all_cores};
+pub use survey::{Size, Survey, on_all_cores, survey_all};
 pub use untaken::{Untaken, untaken};

@@ -8,7 +8,7 @@ use runstate::{Release, SetAction, Thread};
 use runstate_monitor::scenario;
 use runstate_oracle::{
     abort::{Abort, Takes, aborts},
-    explore::{Policies, Survey, on_all_cores},
+    explore::{Policies, Survey, on_all_cores, survey_all},
     property::{Property, always, sometimes},
 };
 use serde_json::json;
@@ -96,7 +96,7 @@ fn survey(args: &Args, releases: &[Release], ui: &mut Ui) -> CommandResult {
         .fold(Policies::EMPTY, |set, &actions| set.with(actions));
     #[expect(clippy::disallowed_methods, reason = "to tell how long it took")]
     let begun = Instant::now();
-    let surveys = on_all_cores(releases, |&release| Survey::of(release, thread, policies));
+    let surveys = survey_all(releases, thread, policies);
     let took = begun.elapsed();
     match args.output {
         Form::Json => {

@@ -3,7 +3,7 @@
 //! An input that looks at no action happens alike for all 112; one that does is tried once for each outcome, not once for each
 //! combination. `tests/run/reach.rs` holds this against trying all.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use runstate::{
     Actions, Guest, Input, MemoryFailureAction, PanicAction, RebootAction, Release, SetAction,
@@ -28,6 +28,12 @@ impl Policies {
             all
         });
         &ALL
+    }
+
+    /// Every combination there is.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self((1 << Self::all().len()) - 1)
     }
 
     /// Those that a release has.
@@ -122,6 +128,8 @@ enum Looks {
 pub(crate) struct Outcome {
     pub(crate) actions: Actions,
     pub(crate) for_all_of: Policies,
+    /// The number of `for_all_of` among the [`Outcomes::masks`].
+    pub(crate) mask: u8,
 }
 
 /// The outcomes of every kind of input, made once.
@@ -132,7 +140,16 @@ pub(crate) struct Outcomes {
     panic_and_shutdown: Vec<Outcome>,
     watchdog_and_reboot: Vec<Outcome>,
     shutdown: Vec<Outcome>,
+    /// Every set of policies that an outcome has, and every one that two in turn have.
+    masks: Vec<Policies>,
+    /// The number of what two of the first masks share, row by row; `NONE` where they share nothing.
+    shared: Vec<u8>,
+    /// How long a row is.
+    row: usize,
 }
+
+/// The number of no mask.
+const NONE: u8 = u8::MAX;
 
 /// Where an action is not looked at. The shutdown action is pause, so that a change of it to poweroff shows.
 const ELSEWHERE: Actions = Actions::new(
@@ -145,22 +162,30 @@ const ELSEWHERE: Actions = Actions::new(
 impl Outcomes {
     /// For these policies only; an outcome that none of them has is left out.
     pub(crate) fn new(among: Policies) -> Self {
-        let by = |project: fn(Actions) -> Actions| {
+        let mut masks = Vec::new();
+        let mut by = |project: fn(Actions) -> Actions| {
             let mut outcomes: Vec<Outcome> = Vec::new();
-            for actions in among.iter() {
-                let bit = Policies::only(actions);
+            for (bit, &actions) in Policies::all().iter().enumerate() {
+                let bit = Policies(1 << bit).and(among);
+                if bit.is_empty() {
+                    continue;
+                }
                 let actions = project(actions);
                 match outcomes.iter_mut().find(|o| o.actions == actions) {
                     Some(outcome) => outcome.for_all_of.0 |= bit.0,
                     None => outcomes.push(Outcome {
                         actions,
                         for_all_of: bit,
+                        mask: NONE,
                     }),
                 }
             }
+            for outcome in &mut outcomes {
+                outcome.mask = number(&mut masks, outcome.for_all_of);
+            }
             outcomes
         };
-        Self {
+        let outcomes = Self {
             nowhere: by(|_| ELSEWHERE),
             reboot: by(|a| {
                 ELSEWHERE.with(SetAction {
@@ -188,7 +213,40 @@ impl Outcomes {
                     ..SetAction::default()
                 })
             }),
+            masks: Vec::new(),
+            shared: Vec::new(),
+            row: 0,
+        };
+        outcomes.with_masks(masks)
+    }
+
+    fn with_masks(mut self, mut masks: Vec<Policies>) -> Self {
+        self.row = masks.len();
+        let mut numbers: HashMap<Policies, u8> = masks.iter().copied().zip(0..).collect();
+        for one in 0..self.row {
+            for other in 0..self.row {
+                let both = masks[one].and(masks[other]);
+                self.shared.push(if both.is_empty() {
+                    NONE
+                } else {
+                    *numbers.entry(both).or_insert_with(|| number(&mut masks, both))
+                });
+            }
         }
+        self.masks = masks;
+        self
+    }
+
+    /// The sets of policies, by number.
+    pub(crate) fn masks(&self) -> &[Policies] {
+        &self.masks
+    }
+
+    /// The number of the policies that two outcomes share, if they share any.
+    #[inline]
+    pub(crate) fn shared(&self, one: u8, other: u8) -> Option<u8> {
+        let number = self.shared[usize::from(one) * self.row + usize::from(other)];
+        (number != NONE).then_some(number)
     }
 
     /// The outcomes to try for `input`.
@@ -215,6 +273,20 @@ impl Outcomes {
             Looks::AtShutdown => &self.shutdown,
         }
     }
+}
+
+fn number(masks: &mut Vec<Policies>, mask: Policies) -> u8 {
+    let known = masks.iter().position(|&known| known == mask);
+    let number = known.unwrap_or_else(|| {
+        masks.push(mask);
+        masks.len() - 1
+    });
+    let number = u8::try_from(number).unwrap_or(NONE);
+    assert_ne!(
+        number, NONE,
+        "there are some dozens of outcomes, and some dozens of pairs"
+    );
+    number
 }
 
 fn looks(input: Input) -> Looks {

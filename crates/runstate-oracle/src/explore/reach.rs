@@ -10,7 +10,8 @@ use super::{End, Policies, Space};
 #[derive(Debug)]
 pub struct Reach {
     states: Vec<Policies>,
-    ends: BTreeMap<End, Vec<(u32, Policies)>>,
+    /// By the ends' codes: on which levels it is reached, and the policies to which each level is new.
+    ends: Vec<Vec<(u32, Policies)>>,
     pairs: BTreeMap<(RunState, RunState), Policies>,
     steps: u64,
 }
@@ -21,7 +22,7 @@ impl Space {
     pub fn reach(&self) -> Reach {
         let mut reach = Reach {
             states: vec![Policies::EMPTY; self.len()],
-            ends: BTreeMap::new(),
+            ends: vec![Vec::new(); End::CODES],
             pairs: BTreeMap::new(),
             steps: 0,
         };
@@ -38,7 +39,7 @@ impl Space {
                     }
                     fresh[state as usize] = self.scope().policies;
                 }
-                Err(end) => reach.end(end, 0, self.scope().policies),
+                Err(end) => reach.end(end.number(), 0, self.scope().policies),
             }
         }
         let mut level = 0;
@@ -55,7 +56,7 @@ impl Space {
                     }
                     reach.steps += u64::from(taken.len());
                     ways[self.way_number(edge)].0 |= taken.0;
-                    if let Some(end) = edge.end() {
+                    if let Some(end) = edge.end_number() {
                         reach.end(end, level, taken);
                         continue;
                     }
@@ -90,8 +91,9 @@ impl Space {
 }
 
 impl Reach {
-    fn end(&mut self, end: End, level: u32, policies: Policies) {
-        let known = self.ends.entry(end).or_default();
+    #[inline]
+    fn end(&mut self, end: usize, level: u32, policies: Policies) {
+        let known = &mut self.ends[end];
         let new = known.iter().fold(policies.0, |new, (_, there)| new & !there.0);
         if new == 0 {
             return;
@@ -128,20 +130,25 @@ impl Reach {
 
     /// Every end, in order.
     pub fn ends(&self) -> impl Iterator<Item = End> {
-        self.ends.keys().copied()
+        let reached = self
+            .ends
+            .iter()
+            .enumerate()
+            .filter(|(_, known)| !known.is_empty());
+        reached.filter_map(|(number, _)| End::from_number(number))
     }
 
     /// The policies under which an end is reached.
     #[must_use]
     pub fn of_end(&self, end: End) -> Policies {
-        let known = self.ends.get(&end).map_or(&[][..], Vec::as_slice);
+        let known = &self.ends[end.number()];
         Policies(known.iter().fold(0, |all, (_, policies)| all | policies.0))
     }
 
     /// The fewest steps to an end, and the policies under which so few suffice.
     #[must_use]
     pub fn soonest(&self, end: End) -> Option<(u32, Policies)> {
-        self.ends.get(&end)?.first().copied()
+        self.ends[end.number()].first().copied()
     }
 
     /// The transitions of the graph of run states that are taken, and under which policies.

@@ -39,26 +39,78 @@ pub struct Survey {
     pub aborts: BTreeSet<(RunState, RunState)>,
 }
 
+/// Looks at all of these releases, under these policies, on all cores.
+#[must_use]
+pub fn survey_all(releases: &[Release], thread: Thread, policies: Policies) -> Vec<Survey> {
+    let looked = on_all_cores(&jobs(releases), |&(release, racing)| {
+        let scope = if racing {
+            Scope::races(release)
+        } else {
+            Scope::new(release)
+        };
+        Look::at(Scope {
+            thread,
+            policies: policies.and(Policies::of(release)),
+            ..scope
+        })
+    });
+    let mut looked = looked.into_iter();
+    releases
+        .iter()
+        .filter_map(|&release| Some(Survey::of(release, looked.next()?, looked.next()?)))
+        .collect()
+}
+
+/// The spaces of each release in turn: one thing after another, and racing.
+fn jobs(releases: &[Release]) -> Vec<(Release, bool)> {
+    let both = |&release| [(release, false), (release, true)];
+    releases.iter().flat_map(both).collect()
+}
+
+/// What was found in one space.
+#[derive(Debug)]
+struct Look {
+    size: Size,
+    taken: BTreeMap<(RunState, RunState), Policies>,
+    aborts: BTreeSet<(RunState, RunState)>,
+}
+
+impl Look {
+    fn at(scope: Scope) -> Self {
+        let space = Space::of(scope, &Nothing);
+        let reach = space.reach();
+        Self {
+            size: Size {
+                states: reach.states_under_any(),
+                times_policies: reach.states(),
+                steps: space.steps(),
+            },
+            taken: reach.pairs().collect(),
+            aborts: reach
+                .ends()
+                .filter_map(|end| match end {
+                    End::Abort { from, to } => Some((from, to)),
+                    End::Exit(_) | End::Goal(_) => None,
+                })
+                .collect(),
+        }
+    }
+}
+
 impl Survey {
-    /// Looks at all of a release, under these policies.
-    #[must_use]
-    pub fn of(release: Release, thread: Thread, policies: Policies) -> Self {
-        let policies = policies.and(Policies::of(release));
+    fn of(release: Release, calm: Look, races: Look) -> Self {
         let mut survey = Self {
             release,
-            calm: Size::default(),
-            races: Size::default(),
-            taken: BTreeMap::new(),
+            calm: calm.size,
+            races: races.size,
+            taken: calm.taken,
             never: Vec::new(),
-            aborts: BTreeSet::new(),
+            aborts: calm.aborts,
         };
-        let with = |scope| Scope {
-            thread,
-            policies,
-            ..scope
-        };
-        survey.calm = survey.add(with(Scope::new(release)));
-        survey.races = survey.add(with(Scope::races(release)));
+        for (pair, policies) in races.taken {
+            survey.taken.entry(pair).or_default().0 |= policies.0;
+        }
+        survey.aborts.extend(races.aborts);
         for &from in RunState::ALL {
             for to in release.graph().successors(from).iter() {
                 if !survey.taken.contains_key(&(from, to)) {
@@ -70,23 +122,6 @@ impl Survey {
             }
         }
         survey
-    }
-
-    fn add(&mut self, scope: Scope) -> Size {
-        let space = Space::of(scope, &Nothing);
-        let reach = space.reach();
-        for (pair, policies) in reach.pairs() {
-            self.taken.entry(pair).or_default().0 |= policies.0;
-        }
-        self.aborts.extend(reach.ends().filter_map(|end| match end {
-            End::Abort { from, to } => Some((from, to)),
-            End::Exit(_) | End::Goal(_) => None,
-        }));
-        Size {
-            states: reach.states_under_any(),
-            times_policies: reach.states(),
-            steps: space.steps(),
-        }
     }
 }
 

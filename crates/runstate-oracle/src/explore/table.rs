@@ -66,9 +66,84 @@ impl Numbers {
     }
 }
 
+/// A set that is emptied often: what is old has an older stamp.
+#[derive(Debug)]
+pub(crate) struct Recent {
+    /// A key, and the stamp under which it came.
+    slots: Vec<(u64, u32)>,
+    stamp: u32,
+    len: usize,
+}
+
+impl Recent {
+    pub(crate) fn new() -> Self {
+        Self {
+            slots: vec![(0, 0); 1 << 8],
+            stamp: 1,
+            len: 0,
+        }
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+        self.stamp = self.stamp.checked_add(1).unwrap_or_else(|| {
+            self.slots.fill((0, 0));
+            1
+        });
+    }
+
+    /// Whether the key is new.
+    #[inline]
+    pub(crate) fn insert(&mut self, key: u64) -> bool {
+        let mask = self.slots.len() - 1;
+        let mut at = (key.wrapping_mul(SPREAD) >> (64 - self.slots.len().trailing_zeros())) as usize;
+        loop {
+            let (found, stamp) = self.slots[at];
+            if stamp != self.stamp {
+                break;
+            }
+            if found == key {
+                return false;
+            }
+            at = (at + 1) & mask;
+        }
+        self.slots[at] = (key, self.stamp);
+        self.len += 1;
+        if self.len * 2 > self.slots.len() {
+            self.grow();
+        }
+        true
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let old = core::mem::take(&mut self.slots);
+        self.slots = vec![(0, 0); old.len() * 2];
+        self.len = 0;
+        for (key, stamp) in old {
+            if stamp == self.stamp {
+                self.insert(key);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_recent_is_known_until_all_is_forgotten() {
+        let mut recent = Recent::new();
+        recent.stamp = u32::MAX - 2;
+        for _ in 0..5 {
+            for key in (0..1000).chain([u64::MAX]) {
+                assert!(recent.insert(key) && !recent.insert(key));
+            }
+            recent.clear();
+        }
+    }
 
     #[test]
     fn numbers_are_dense_and_stay() {

@@ -13,6 +13,7 @@ use super::generate::{About, Inject, parse_release};
 use crate::conform::bench::Bench;
 use crate::conform::failure::Failure;
 use crate::conform::fleet::in_order;
+use crate::conform::ports;
 use crate::conform::script::Injection;
 use crate::conform::shrink::shrink;
 use crate::conform::tally::Tally;
@@ -41,6 +42,9 @@ pub struct Args {
     /// How the guest acts [default: as the scenario says; `-accel qtest` says qtest]
     #[arg(long, value_enum)]
     inject: Option<Inject>,
+    /// How the guest resets [default: in each of these ways in turn]
+    #[arg(long, value_enum, value_name = "WAY")]
+    reset_by: Option<ResetBy>,
     /// The release of the model [default: that of QEMU's greeting]
     #[arg(long, value_name = "RELEASE", value_parser = parse_release)]
     release: Option<Release>,
@@ -79,6 +83,30 @@ impl From<Inject> for Injection {
     }
 }
 
+/// How the guest resets its machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum ResetBy {
+    /// Reset control register, port 0xcf9
+    Cf9,
+    /// Keyboard controller, 0xfe to port 0x64
+    I8042,
+    /// System control port A, port 0x92
+    Port92,
+    /// Triple fault, which needs a vCPU
+    TripleFault,
+}
+
+impl From<ResetBy> for ports::ResetBy {
+    fn from(way: ResetBy) -> Self {
+        match way {
+            ResetBy::Cf9 => Self::Cf9,
+            ResetBy::I8042 => Self::I8042,
+            ResetBy::Port92 => Self::Port92,
+            ResetBy::TripleFault => Self::TripleFault,
+        }
+    }
+}
+
 /// A scenario and where it comes from.
 struct Case {
     title: String,
@@ -103,6 +131,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> CommandResult {
             None => release_of(version)?,
         },
         injection: args.inject.map(Injection::from),
+        reset_by: args.reset_by.map(ports::ResetBy::from),
     };
     cases.extend(random_cases(args, conditions.release));
     let jobs = args.jobs.unwrap_or_else(processors);

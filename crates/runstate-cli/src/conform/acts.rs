@@ -7,7 +7,8 @@ use super::drive::Driver;
 use super::failure::Failure;
 use super::firmware::Operation;
 use super::gdb::Debugger;
-use super::ports::{self, PortWrite};
+use super::i6300esb;
+use super::ports::{self, Access, PortWrite, ResetBy};
 use super::qemu::release_fifo;
 use super::script::{Injection, Signal, undrivable};
 use super::serial::Sent;
@@ -37,20 +38,15 @@ impl Driver<'_> {
             | Guest::NotifyVmexit
             | Guest::DebugExit(_)
             | Guest::SubsystemReset => {
-                let write = self.port_write(action)?;
-                self.prepare_power_management(action)?;
+                let access = self.access(action)?;
                 match self.injection() {
                     Injection::Qtest => {
                         self.qtest_can(action)?;
-                        self.qemu.qtest.send(&[write])?;
+                        self.qemu.qtest.send(&[access])?;
                         self.qemu.qtest.answers()
                     }
-                    Injection::Vcpu if action == Guest::Reset && self.resets % 4 == 3 => {
-                        let sent = self.qemu.guest.send(0, Operation::TripleFault, 0, 0, false)?;
-                        self.performed(sent)
-                    }
                     Injection::Vcpu => {
-                        let sent = self.qemu.guest.write(0, write, false)?;
+                        let sent = self.qemu.guest.perform(0, access, false)?;
                         self.performed(sent)
                     }
                 }
@@ -58,46 +54,88 @@ impl Driver<'_> {
         }
     }
 
-    /// The write with which the guest brings it about.
-    pub(super) fn port_write(&mut self, action: Guest) -> Result<PortWrite, Failure> {
-        match action {
-            Guest::Shutdown => Ok(ports::S5),
+    /// The access by which the guest brings it about, the last one of those that it takes: the others are made here.
+    pub(super) fn access(&mut self, action: Guest) -> Result<Access, Failure> {
+        let access = match action {
+            Guest::Shutdown => self.sleep(ports::S5)?,
+            Guest::Suspend => self.sleep(ports::S3)?,
+            Guest::SuspendDisk => self.sleep(ports::S4)?,
             Guest::Reset => {
-                self.resets += 1;
-                Ok(ports::RESETS[self.resets % ports::RESETS.len()])
+                let way = self.next_reset();
+                if let Some(write) = way.preparation() {
+                    self.prepare(&[write.into()])?;
+                }
+                return Ok(way.access());
             }
-            Guest::Panic => Ok(ports::PANIC),
-            Guest::Crashloaded => Ok(ports::CRASHLOADED),
-            Guest::Pvshutdown => Ok(ports::PVSHUTDOWN),
-            Guest::Watchdog => Ok(ports::WATCHDOG),
-            Guest::Suspend => Ok(ports::S3),
-            Guest::SuspendDisk => Ok(ports::S4),
-            Guest::DebugExit(code) => Ok(ports::debug_exit(code)),
+            Guest::Panic => ports::PANIC,
+            Guest::Crashloaded => ports::CRASHLOADED,
+            Guest::Pvshutdown => ports::PVSHUTDOWN,
+            Guest::Watchdog if self.script.has_i6300esb() => {
+                let devfn = self.find_i6300esb()?;
+                self.prepare(&i6300esb::preparation(devfn))?;
+                i6300esb::ENABLE
+            }
+            Guest::Watchdog => ports::WATCHDOG,
+            Guest::DebugExit(code) => ports::debug_exit(code),
             Guest::Wakeup
             | Guest::IoError(_)
             | Guest::InternalError
             | Guest::Debug
             | Guest::MemoryFailure(_)
             | Guest::NotifyVmexit
-            | Guest::SubsystemReset => undrivable("it is not done by one port write"),
-        }
+            | Guest::SubsystemReset => return undrivable("it is not done by one access"),
+        };
+        Ok(access.into())
     }
 
-    /// The power management registers have to be where they are expected; a reset moves them away.
-    pub(super) fn prepare_power_management(&mut self, action: Guest) -> Result<(), Failure> {
-        if !matches!(action, Guest::Shutdown | Guest::Suspend | Guest::SuspendDisk) {
-            return Ok(());
+    /// A reset moves the power management registers away.
+    fn sleep(&mut self, write: PortWrite) -> Result<PortWrite, Failure> {
+        self.prepare(&ports::POWER_MANAGEMENT.map(Access::Port))?;
+        Ok(write)
+    }
+
+    /// How the guest resets: as was asked for, or each time in another way.
+    fn next_reset(&mut self) -> ResetBy {
+        if let Some(way) = self.script.reset_by {
+            return way;
         }
+        let ways = match self.injection() {
+            Injection::Vcpu => &ResetBy::ALL[..],
+            Injection::Qtest => &ResetBy::ALL[..3],
+        };
+        self.resets += 1;
+        ways[self.resets % ways.len()]
+    }
+
+    /// Accesses after which nothing happens yet.
+    fn prepare(&mut self, writes: &[Access]) -> Result<(), Failure> {
         match self.injection() {
-            Injection::Qtest => self.qemu.qtest.send_all(&ports::POWER_MANAGEMENT),
+            Injection::Qtest => self.qemu.qtest.send_all(writes),
             Injection::Vcpu => {
-                for write in ports::POWER_MANAGEMENT {
-                    let sent = self.qemu.guest.write(0, write, false)?;
+                for write in writes {
+                    let sent = self.qemu.guest.perform(0, *write, false)?;
                     self.qemu.guest.wait(sent)?;
                 }
                 Ok(())
             }
         }
+    }
+
+    /// The slot and function of the watchdog. Where it is changes nothing, so it is always looked up over the qtest socket.
+    fn find_i6300esb(&mut self) -> Result<u8, Failure> {
+        if let Some(devfn) = self.i6300esb {
+            return Ok(devfn);
+        }
+        for devfn in i6300esb::functions() {
+            self.qemu
+                .qtest
+                .send(&[i6300esb::config_address(devfn, 0).into()])?;
+            if self.qemu.qtest.read(i6300esb::CONFIG_DATA)? == Some(i6300esb::IDENTITY) {
+                self.i6300esb = Some(devfn);
+                return Ok(devfn);
+            }
+        }
+        undrivable("there is no i6300esb on the first PCI bus")
     }
 
     /// The watchdog counts virtual time, which only the qtest accelerator lets pass in a VM that does not run.
@@ -154,17 +192,16 @@ impl Driver<'_> {
         let commands = ports::ide_sector(!read, sector);
         match self.injection() {
             Injection::Qtest => {
-                self.qemu.qtest.send_all(&commands)?;
+                self.qemu.qtest.send_all(&commands.map(Access::Port))?;
                 if !read {
-                    self.qemu
-                        .qtest
-                        .send_all(&[PortWrite::word(ports::IDE_DATA, 0x5a5a); 256])?;
+                    let word = PortWrite::word(ports::IDE_DATA, 0x5a5a);
+                    self.qemu.qtest.send_all(&[Access::Port(word); 256])?;
                 }
                 Ok(())
             }
             Injection::Vcpu => {
                 for write in commands {
-                    let sent = self.qemu.guest.write(0, write, false)?;
+                    let sent = self.qemu.guest.perform(0, write.into(), false)?;
                     self.performed(sent)?;
                 }
                 if read {

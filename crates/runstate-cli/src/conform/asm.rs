@@ -110,6 +110,9 @@ pub mod plain {
     pub const REP_OUTS_WORD: Plain = Plain("rep outsw %ds:(%si),(%dx)", &[0xf3, 0x6f]);
     pub const REP_MOVS_WORD: Plain = Plain("rep movsw %ds:(%si),%es:(%di)", &[0xf3, 0xa5]);
     pub const STORE_BYTE: Plain = Plain("stos %al,%es:(%di)", &[0xaa]);
+    pub const STORE_FAR_BYTE: Plain = Plain("mov %al,%fs:(%edi)", &[0x64, 0x67, 0x88, 0x07]);
+    pub const STORE_FAR_WORD: Plain = Plain("mov %ax,%fs:(%edi)", &[0x64, 0x67, 0x89, 0x07]);
+    pub const STORE_FAR_DWORD: Plain = Plain("mov %eax,%fs:(%edi)", &[0x64, 0x67, 0x66, 0x89, 0x07]);
     pub const CLEAR_EAX: Plain = Plain("xor %eax,%eax", &[0x66, 0x31, 0xc0]);
     pub const EAX_FROM_CR0: Plain = Plain("mov %cr0,%eax", &[0x0f, 0x20, 0xc0]);
     pub const CR0_FROM_EAX: Plain = Plain("mov %eax,%cr0", &[0x0f, 0x22, 0xc0]);
@@ -279,6 +282,12 @@ impl Assembler {
     pub fn load_eax(&mut self, base: Base, displacement: u8) {
         let text = format!("mov {displacement:#x}(%{}),%eax", base.name());
         self.line(text, &[0x66, 0x8b, base.modrm(0), displacement]);
+    }
+
+    /// `mov displacement(%base),%edi`.
+    pub fn load_edi(&mut self, base: Base, displacement: u8) {
+        let text = format!("mov {displacement:#x}(%{}),%edi", base.name());
+        self.line(text, &[0x66, 0x8b, base.modrm(7), displacement]);
     }
 
     /// `mov %al,displacement(%base)`.

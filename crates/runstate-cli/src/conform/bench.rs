@@ -146,7 +146,7 @@ impl Bench {
     ///
     /// When QEMU does not write one.
     pub fn stream(&self, machine: &Machine, disk: Option<&Path>) -> Result<Arc<Vec<u8>>, Failure> {
-        let key = format!("{} {} {:?}", machine.vcpus, machine.disk, machine.errors);
+        let key = format!("{:?}", machine.source(&[]));
         let mut streams = self.streams.lock().expect("no thread panics with the lock");
         if let Some(stream) = streams.get(&key) {
             return Ok(Arc::clone(stream));

@@ -10,7 +10,7 @@ use runstate::RunState;
 use super::bench::Bench;
 use super::failure::Failure;
 use super::machine::Machine;
-use super::ports;
+use super::ports::{self, Access};
 use super::qemu::Qemu;
 use super::script::{Script, undrivable};
 use super::wire::Limit;
@@ -25,7 +25,7 @@ impl Bench {
         if !machine.disk {
             return Ok(None);
         }
-        let key = format!("{} {:?}", machine.vcpus, script.snapshots);
+        let key = format!("{:?} {:?}", machine.source(&[]), script.snapshots);
         let mut disks = self.disks.lock().expect("no thread panics with the lock");
         if let Some(disk) = disks.get(&key) {
             return Ok(Some(Arc::clone(disk)));
@@ -64,10 +64,8 @@ impl Bench {
     /// Has a QEMU of this machine save a snapshot in the state, and takes its disk.
     fn save(&self, machine: &Machine, disk: &Path, tag: &str, status: RunState) -> Result<(), Failure> {
         let source = Machine {
-            options: ["-accel", "tcg"].map(str::to_owned).to_vec(),
-            debugger: false,
             errors: None,
-            ..machine.clone()
+            ..machine.source(&[])
         };
         let mut qemu = self.launch(&source, Some(disk), false)?;
         reach(&mut qemu, status)?;
@@ -95,8 +93,8 @@ fn reach(qemu: &mut Qemu, status: RunState) -> Result<(), Failure> {
             qemu.control.ask(r#"{"execute": "stop"}"#)?;
         }
         RunState::Suspended => {
-            qemu.qtest.send_all(&ports::POWER_MANAGEMENT)?;
-            qemu.qtest.send(&[ports::S3])?;
+            qemu.qtest.send_all(&ports::POWER_MANAGEMENT.map(Access::Port))?;
+            qemu.qtest.send(&[ports::S3.into()])?;
             qemu.qtest.answers()?;
         }
         RunState::Debug

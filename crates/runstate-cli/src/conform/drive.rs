@@ -86,6 +86,8 @@ pub(super) struct Driver<'a> {
     pub(super) errors: usize,
     /// How many resets the guest has made: they take turns in how.
     pub(super) resets: usize,
+    /// Slot and function of the i6300esb, once it was found.
+    pub(super) i6300esb: Option<u8>,
     /// The step that is being driven.
     pub(super) step: usize,
     transcript: Transcript,
@@ -125,6 +127,7 @@ pub fn drive(bench: &Bench, script: &Script, forecast: Option<&Forecast>) -> Res
         breakpoints: 0,
         errors: 0,
         resets: script.steps.len(),
+        i6300esb: None,
         step: 0,
         transcript: Transcript::default(),
     };

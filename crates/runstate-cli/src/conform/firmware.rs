@@ -1,4 +1,5 @@
-//! The guest: a firmware image of our own that performs port reads and writes for whoever is at its serial port.
+//! The guest: a firmware image of our own that performs port reads and writes, and writes to memory, for whoever is at its
+//! serial port.
 //!
 //! The image is given to QEMU by `-bios`, so the first instruction after a reset is ours: no SeaBIOS that takes its time,
 //! resets the machine a second time and decides what S3 wakeup means. It runs in real mode.
@@ -65,6 +66,12 @@ pub enum Operation {
     InWord = 0x12,
     /// Read a double word.
     InDword = 0x14,
+    /// Write a byte to the address, anywhere in 4 GiB.
+    StoreByte = 0x51,
+    /// Write a word.
+    StoreWord = 0x52,
+    /// Write a double word.
+    StoreDword = 0x54,
     /// Write as many words as `value` says from [`BUFFER`] to the port.
     OutString = 0x20,
     /// Run into the address of a debugger's breakpoint. There are four, each good for one time.
@@ -94,8 +101,8 @@ pub struct Frame {
     pub tag: u8,
     /// Wait for the host's sign in the mailbox.
     pub held: bool,
-    /// The port.
-    pub port: u16,
+    /// The port, or the guest-physical address.
+    pub address: u32,
     /// The value to write.
     pub value: u32,
 }
@@ -107,12 +114,12 @@ impl Frame {
     /// The frame as it goes over the serial port.
     #[must_use]
     pub fn bytes(self) -> [u8; Self::SIZE] {
-        let [port_low, port_high] = self.port.to_le_bytes();
+        let [a0, a1, a2, a3] = self.address.to_le_bytes();
         let [v0, v1, v2, v3] = self.value.to_le_bytes();
         let operation = self.operation as u8;
         let held = u8::from(self.held);
         [
-            self.vcpu, operation, self.tag, held, port_low, port_high, 0, 0, v0, v1, v2, v3,
+            self.vcpu, operation, self.tag, held, a0, a1, a2, a3, v0, v1, v2, v3,
         ]
     }
 }
@@ -123,7 +130,7 @@ mod frame {
     pub(super) const OPERATION: u8 = 1;
     pub(super) const TAG: u8 = 2;
     pub(super) const HELD: u8 = 3;
-    pub(super) const PORT: u8 = 4;
+    pub(super) const ADDRESS: u8 = 4;
     pub(super) const VALUE: u8 = 8;
 }
 
@@ -171,6 +178,7 @@ fn program() -> Program {
     receive(&mut asm);
     perform(&mut asm);
     port_operations(&mut asm);
+    memory_operations(&mut asm);
     other_operations(&mut asm);
     interrupts(&mut asm);
     tables(&mut asm);
@@ -330,7 +338,7 @@ fn perform(asm: &mut Assembler) {
     asm.jump(When::NotEqual, "perform_wait");
     asm.store_byte(Base::Bx, GO, 0);
     asm.label("perform_now");
-    asm.load(Word::Dx, Base::Si, frame::PORT);
+    asm.load(Word::Dx, Base::Si, frame::ADDRESS);
     for (operation, label) in [
         (Operation::OutByte, "out_byte"),
         (Operation::OutWord, "out_word"),
@@ -338,6 +346,9 @@ fn perform(asm: &mut Assembler) {
         (Operation::InByte, "in_byte"),
         (Operation::InWord, "in_word"),
         (Operation::InDword, "in_dword"),
+        (Operation::StoreByte, "store_byte"),
+        (Operation::StoreWord, "store_word"),
+        (Operation::StoreDword, "store_dword"),
         (Operation::OutString, "out_string"),
         (Operation::Breakpoint0, BREAKPOINTS[0]),
         (Operation::Breakpoint1, BREAKPOINTS[1]),
@@ -393,6 +404,21 @@ fn port_operations(asm: &mut Assembler) {
     asm.set(Word::Si, BUFFER);
     asm.plains(&[plain::REP_OUTS_WORD, plain::POP_SI]);
     done(asm);
+}
+
+/// `fs` reaches all of memory.
+fn memory_operations(asm: &mut Assembler) {
+    for (label, store) in [
+        ("store_byte", plain::STORE_FAR_BYTE),
+        ("store_word", plain::STORE_FAR_WORD),
+        ("store_dword", plain::STORE_FAR_DWORD),
+    ] {
+        asm.label(label);
+        asm.load_edi(Base::Si, frame::ADDRESS);
+        asm.load_eax(Base::Si, frame::VALUE);
+        asm.plain(store);
+        done(asm);
+    }
 }
 
 fn other_operations(asm: &mut Assembler) {

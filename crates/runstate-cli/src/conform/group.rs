@@ -8,17 +8,21 @@ use runstate_qmp::Value;
 use super::drive::Driver;
 use super::failure::Failure;
 use super::hold::Hold;
-use super::ports::{self, PortWrite};
+use super::ports::{self, Access};
 use super::script::{Act, Injection, Signal, undrivable};
 use super::serial::Sent;
+
+const EARLY_WATCHDOG: &str = "a watchdog that expires before what follows in its group, or beside a panic, needs the qtest accelerator's clock";
 
 /// A group, sorted out.
 #[derive(Debug, Default)]
 struct Parts<'a> {
     /// A signal before everything else.
     first: Option<Signal>,
-    /// The port writes of the guest.
-    writes: Vec<PortWrite>,
+    /// The accesses of the guest.
+    writes: Vec<Access>,
+    /// What makes an i6300esb expire after all of them; see [`Hold::next_wait`].
+    i6300esb: Option<Access>,
     /// A signal after them.
     last: Option<Signal>,
     /// The commands after them.
@@ -31,11 +35,10 @@ impl Driver<'_> {
         let script = self.script;
         let acts: Vec<&Act> = script.steps[steps].iter().map(|step| &step.act).collect();
         for act in &acts {
-            if let Act::Guest(action, _) = act {
-                self.prepare_power_management(*action)?;
-                if self.injection() == Injection::Qtest {
-                    self.qtest_can(*action)?;
-                }
+            if let Act::Guest(action, _) = act
+                && self.injection() == Injection::Qtest
+            {
+                self.qtest_can(*action)?;
             }
         }
         let parts = self.parts(&acts)?;
@@ -72,7 +75,11 @@ impl Driver<'_> {
                 ) => {
                     return undrivable(&format!("{} in a group: it takes several passes", action.name()));
                 }
-                Act::Guest(action, _) => parts.writes.push(self.port_write(*action)?),
+                Act::Guest(..) if parts.i6300esb.is_some() => return undrivable(EARLY_WATCHDOG),
+                Act::Guest(Guest::Watchdog, _) if self.script.has_i6300esb() => {
+                    parts.i6300esb = Some(self.access(Guest::Watchdog)?);
+                }
+                Act::Guest(action, _) => parts.writes.push(self.access(*action)?),
                 Act::Send(command) => parts.commands.push(command),
                 Act::Host(..) | Act::Wait(_) => {
                     return undrivable("what happens on the host, but a signal, in a group");
@@ -84,14 +91,14 @@ impl Driver<'_> {
 
     /// On the main loop's thread. Port writes alone need no holding back: QEMU reads them at once.
     fn qtest_group(&mut self, parts: &Parts<'_>) -> Result<(), Failure> {
-        let stopped = parts.writes.contains(&ports::PANIC) && parts.writes.contains(&ports::WATCHDOG);
-        let early = |write: &PortWrite| *write == ports::WATCHDOG;
-        if stopped || parts.writes.iter().rev().skip(1).any(early) {
-            return undrivable(
-                "a watchdog that expires before what follows in its group, or beside a panic, needs the qtest accelerator's clock",
-            );
+        let watchdog = |write: &Access| *write == ports::WATCHDOG.into();
+        let stopped = parts.writes.contains(&ports::PANIC.into())
+            && (parts.i6300esb.is_some() || parts.writes.iter().any(watchdog));
+        if stopped || parts.writes.iter().rev().skip(1).any(watchdog) {
+            return undrivable(EARLY_WATCHDOG);
         }
-        if parts.first.is_none() && parts.last.is_none() && parts.commands.is_empty() {
+        let alone = parts.first.is_none() && parts.last.is_none() && parts.commands.is_empty();
+        if alone && parts.i6300esb.is_none() {
             self.qemu.qtest.send(&parts.writes)?;
             return self.qemu.qtest.answers();
         }
@@ -99,6 +106,10 @@ impl Driver<'_> {
             return undrivable("on the main loop's thread a signal comes before what the guest does");
         }
         let mut hold = Hold::new(self.qemu.pid())?;
+        if let Some(access) = parts.i6300esb {
+            self.qemu.qtest.send(&[access])?;
+            hold.next_wait()?;
+        }
         self.qemu.qtest.send(&parts.writes)?;
         self.send_held(parts)?;
         if let Some(signal) = parts.first {
@@ -113,32 +124,43 @@ impl Driver<'_> {
 
     /// By vCPUs, each action by another one, while the main loop stands still.
     fn vcpu_group(&mut self, parts: &Parts<'_>) -> Result<(), Failure> {
-        if parts
-            .writes
-            .iter()
-            .rev()
-            .skip(1)
-            .any(|write| *write == ports::WATCHDOG)
-        {
+        let watchdog = |write: &Access| *write == ports::WATCHDOG.into();
+        if parts.writes.iter().rev().skip(1).any(watchdog) {
             return undrivable(
                 "a vCPU only arms the watchdog: it expires after what the others do, on the main loop's thread",
             );
         }
-        let mut held: Vec<Sent> = Vec::new();
+        let threads = if parts.writes.contains(&Access::TripleFault) {
+            self.qemu.vcpu_threads()?
+        } else {
+            Vec::new()
+        };
+        let mut held: Vec<(u8, Access, Sent)> = Vec::new();
         // The first vCPU takes what comes over the serial port for all of them, so its own comes last.
-        for (vcpu, write) in parts.writes.iter().enumerate().rev() {
+        let accesses: Vec<&Access> = parts.i6300esb.iter().chain(&parts.writes).collect();
+        for (vcpu, access) in accesses.into_iter().enumerate().rev() {
             let vcpu = u8::try_from(vcpu).expect("a group has at most as many actions as there are vCPUs");
-            let sent = self.qemu.guest.write(vcpu, *write, true)?;
+            let sent = self.qemu.guest.perform(vcpu, *access, true)?;
             self.qemu.guest.wait(sent)?;
-            held.insert(0, sent);
+            held.insert(0, (vcpu, *access, sent));
         }
         let mut hold = Hold::new(self.qemu.pid())?;
+        if parts.i6300esb.is_some() {
+            let (_, _, sent) = held.remove(0);
+            self.qemu.guest.release(sent)?;
+            hold.next_wait()?;
+        }
         if let Some(signal) = parts.first {
             self.qemu.signal(signal)?;
             hold.until_handled()?;
         }
-        for sent in held {
+        for (vcpu, access, sent) in held {
             self.qemu.guest.release(sent)?;
+            if access == Access::TripleFault
+                && let Some(thread) = threads.get(usize::from(vcpu))
+            {
+                self.qemu.until_asleep(*thread)?;
+            }
         }
         if let Some(signal) = parts.last {
             self.qemu.signal(signal)?;

@@ -33,6 +33,8 @@ mod calls {
 pub struct Hold {
     pid: Pid,
     signal: Option<Signal>,
+    /// The thread is in a system call: it stops where it enters one, and where it leaves it.
+    inside: bool,
 }
 
 impl Hold {
@@ -50,7 +52,11 @@ impl Hold {
             }
             Err(error) => return Err(Failure::qemu(format!("cannot trace QEMU: {error}"))),
         }
-        let mut hold = Self { pid, signal: None };
+        let mut hold = Self {
+            pid,
+            signal: None,
+            inside: false,
+        };
         ptrace::interrupt(pid).map_err(|error| Failure::qemu(format!("cannot stop QEMU: {error}")))?;
         hold.wait()?;
         // It may be on its way out of poll(2), with its findings; the next entry has none.
@@ -88,6 +94,19 @@ impl Hold {
         self.step_until(calls::WRITE)
     }
 
+    /// Lets the main loop make one turn: what it finds now happens, and it stands still before it waits again.
+    ///
+    /// This is how an i6300esb comes to its second stage, whose end is what a watchdog is for: its timer begins when the main
+    /// loop finds that of the first stage expired (`i6300esb_timer_expired()`, hw/watchdog/wdt_i6300esb.c).
+    ///
+    /// # Errors
+    ///
+    /// When it does not.
+    pub fn next_wait(&mut self) -> Result<(), Failure> {
+        self.step_until(calls::POLL)
+    }
+
+    /// Lets the thread go on until it enters the system call.
     fn step_until(&mut self, call: i64) -> Result<(), Failure> {
         let limit = Limit::new("system call of the main loop");
         loop {
@@ -95,15 +114,17 @@ impl Hold {
             ptrace::syscall(self.pid, self.signal.take())
                 .map_err(|error| Failure::qemu(format!("cannot step QEMU: {error}")))?;
             match self.wait()? {
-                WaitStatus::PtraceSyscall(_) if self.call() == Some(call) => return Ok(()),
+                WaitStatus::PtraceSyscall(_) => {
+                    self.inside = !self.inside;
+                    if self.inside && self.call() == Some(call) {
+                        return Ok(());
+                    }
+                }
                 WaitStatus::Stopped(_, signal) => self.signal = Some(signal),
                 WaitStatus::Exited(..) | WaitStatus::Signaled(..) => {
                     return Err(Failure::qemu("QEMU ended while its main loop was held"));
                 }
-                WaitStatus::PtraceSyscall(_)
-                | WaitStatus::PtraceEvent(..)
-                | WaitStatus::Continued(_)
-                | WaitStatus::StillAlive => {}
+                WaitStatus::PtraceEvent(..) | WaitStatus::Continued(_) | WaitStatus::StillAlive => {}
             }
         }
     }

@@ -133,10 +133,32 @@ pub struct Machine {
     pub debugger: bool,
 }
 
+/// The arguments of the options `-device`.
+pub fn devices(options: &[String]) -> impl Iterator<Item = &str> {
+    let pairs = options.windows(2);
+    let devices = pairs.filter(|pair| matches!(&*pair[0], "-device" | "--device"));
+    devices.map(|pair| &*pair[1])
+}
+
 /// Megabytes of guest memory: enough for the firmware's alias and the guest, little to migrate.
 pub const MEMORY: u64 = 4;
 
 impl Machine {
+    /// The same devices and drives in a QEMU under TCG with these options more: a source of what this one will load.
+    #[must_use]
+    pub fn source(&self, more: &[&str]) -> Self {
+        let mut options = vec!["-accel".to_owned(), "tcg".to_owned()];
+        options.extend(more.iter().map(|&word| word.to_owned()));
+        for device in devices(&self.options) {
+            options.extend(["-device".to_owned(), device.to_owned()]);
+        }
+        Self {
+            options,
+            debugger: false,
+            ..self.clone()
+        }
+    }
+
     /// The whole command line but for the program. Paths are in `directory`, the firmware's is `firmware`.
     #[must_use]
     pub fn arguments(&self, directory: &Path, firmware: &Path) -> Vec<String> {

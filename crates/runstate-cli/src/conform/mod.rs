@@ -1,6 +1,7 @@
 //! Held against real QEMU: drives a QEMU through scenarios and compares what it says.
 //!
 //! - [`asm`] and [`firmware`]: the guest, assembled by us;
+//! - [`ports`], [`i6300esb`]: what the guest accesses;
 //! - [`machine`], [`qemu`], [`bench`](mod@bench): QEMU's options, its process, what its runs share;
 //! - [`wire`], [`qmp`], [`qtest`], [`serial`], [`gdb`]: its sockets;
 //! - [`hold`]: its main loop, held back;
@@ -18,6 +19,7 @@ pub mod fleet;
 pub mod gdb;
 mod group;
 pub mod hold;
+pub mod i6300esb;
 pub mod machine;
 pub mod orders;
 pub mod plan;

@@ -9,6 +9,7 @@ use runstate_qmp::Value;
 
 use super::drive::Forecast;
 use super::failure::Failure;
+use super::ports::ResetBy;
 use super::script::{self, Act, Injection, Script, undrivable};
 
 /// What the model says a scenario does, laid out like a [`Transcript`](super::drive::Transcript).
@@ -79,8 +80,9 @@ impl Plan {
     /// # Errors
     ///
     /// When the scenario is mistaken, or beyond us.
-    pub fn new(bare: &Scenario, release: Release) -> Result<Self, NoPlan> {
-        let script = script(bare).map_err(|failure| NoPlan::Undrivable(failure.reason()))?;
+    pub fn new(bare: &Scenario, release: Release, reset_by: Option<ResetBy>) -> Result<Self, NoPlan> {
+        let mut script = script(bare).map_err(|failure| NoPlan::Undrivable(failure.reason()))?;
+        script.reset_by = reset_by;
         let report = run(bare, release);
         if let Outcome::Impossible { line, why } = report.outcome {
             return Err(NoPlan::Impossible { line, why });
@@ -143,6 +145,7 @@ fn script(bare: &Scenario) -> Result<Script, Failure> {
         disk: false,
         snapshots: Vec::new(),
         errors_once: true,
+        reset_by: None,
         vcpus: None,
         steps: Vec::new(),
     };
@@ -210,7 +213,7 @@ mod tests {
     fn model_predicts_messages_where_they_come() {
         let text = "qemu -no-shutdown\nguest reset &\nguest shutdown\n-> {\"execute\": \"quit\"}\nwait 1s\n";
         let bare = without_expectations(&scenario(text), None);
-        let plan = Plan::new(&bare, Release::V7_2).expect("a plan");
+        let plan = Plan::new(&bare, Release::V7_2, None).expect("a plan");
         let events: Vec<(usize, Option<&str>)> = plan
             .prediction
             .heard
@@ -236,11 +239,11 @@ mod tests {
     #[test]
     fn what_no_qemu_can_do_has_its_line() {
         let bare = without_expectations(&scenario("qemu -S\n\nguest panic\n"), None);
-        let why = Plan::new(&bare, Release::V7_2).expect_err("the guest does not run");
+        let why = Plan::new(&bare, Release::V7_2, None).expect_err("the guest does not run");
         assert!(matches!(why, NoPlan::Impossible { line: 3, .. }), "{why:?}");
         let bare = without_expectations(&scenario("with nmi off\nguest reset\n"), None);
         assert!(matches!(
-            Plan::new(&bare, Release::V7_2),
+            Plan::new(&bare, Release::V7_2, None),
             Err(NoPlan::Undrivable(_))
         ));
     }

@@ -1,4 +1,4 @@
-//! What the guest writes to which port of the PC so that something happens to its machine.
+//! What the guest writes to which port of the PC, or to which address, so that something happens to its machine.
 
 /// How wide a port access is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,34 @@ impl PortWrite {
     }
 }
 
+/// One write to memory, behind which a device's registers lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryWrite {
+    /// How wide.
+    pub width: Width,
+    /// Guest-physical.
+    pub address: u32,
+    /// What.
+    pub value: u32,
+}
+
+/// What a guest does to its machine by one instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It writes to a port.
+    Port(PortWrite),
+    /// It writes to memory.
+    Memory(MemoryWrite),
+    /// It faults while it handles a fault while it handles a fault.
+    TripleFault,
+}
+
+impl From<PortWrite> for Access {
+    fn from(write: PortWrite) -> Self {
+        Self::Port(write)
+    }
+}
+
 /// Puts the PIIX4's power management registers at port 0x600: its PCI function is 00:01.3, PMBA is register 0x40, the
 /// enable bit is bit 0 of register 0x80 (hw/acpi/piix4.c). Without firmware nobody else does.
 pub const POWER_MANAGEMENT: [PortWrite; 4] = [
@@ -77,9 +105,55 @@ pub const CRASHLOADED: PortWrite = PortWrite::byte(0x505, 2);
 pub const PVSHUTDOWN: PortWrite = PortWrite::byte(0x505, 4);
 /// ib700: the timer expires after 0 s (hw/watchdog/wdt_ib700.c).
 pub const WATCHDOG: PortWrite = PortWrite::byte(0x443, 0x0f);
-/// The ways to reset: the PIIX3's reset control register, the keyboard controller's pulse. Port 92 resets only when its
-/// bit rises, and so not a second time after a reset that became a shutdown (`port92_write()`, hw/i386/port92.c).
-pub const RESETS: [PortWrite; 2] = [PortWrite::byte(0xcf9, 0x06), PortWrite::byte(0x64, 0xfe)];
+/// A way in which a guest resets its machine. QEMU sees the same request in all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResetBy {
+    /// The PIIX3's reset control register (`rcr_write()`, hw/isa/piix3.c).
+    Cf9,
+    /// The keyboard controller's pulse (`kbd_write_command()`, hw/input/pckbd.c).
+    I8042,
+    /// System control port A (`port92_write()`, hw/isa/port92.c).
+    Port92,
+    /// A triple fault, which only a vCPU can have (`check_exception()`, target/i386/tcg/excp_helper.c).
+    TripleFault,
+}
+
+impl ResetBy {
+    /// Each of them. They take turns where the scenario's user does not choose.
+    pub const ALL: [Self; 4] = [Self::Cf9, Self::I8042, Self::Port92, Self::TripleFault];
+
+    /// Its name on the command line and in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cf9 => "cf9",
+            Self::I8042 => "i8042",
+            Self::Port92 => "port92",
+            Self::TripleFault => "triple-fault",
+        }
+    }
+
+    /// What has to be written before. Port 92 resets when its bit rises, and the bit survives a reset that became a
+    /// shutdown; bit 1 is the A20 gate.
+    #[must_use]
+    pub const fn preparation(self) -> Option<PortWrite> {
+        match self {
+            Self::Port92 => Some(PortWrite::byte(0x92, 0x02)),
+            Self::Cf9 | Self::I8042 | Self::TripleFault => None,
+        }
+    }
+
+    /// What resets.
+    #[must_use]
+    pub const fn access(self) -> Access {
+        match self {
+            Self::Cf9 => Access::Port(PortWrite::byte(0xcf9, 0x06)),
+            Self::I8042 => Access::Port(PortWrite::byte(0x64, 0xfe)),
+            Self::Port92 => Access::Port(PortWrite::byte(0x92, 0x03)),
+            Self::TripleFault => Access::TripleFault,
+        }
+    }
+}
 
 /// isa-debug-exit at its port: QEMU's status is `2 * code + 1`.
 #[must_use]

@@ -217,6 +217,42 @@ impl Qemu {
         self.asked(r#"{"execute": "query-migrate"}"#)
     }
 
+    /// The threads of the vCPUs, in their order.
+    ///
+    /// # Errors
+    ///
+    /// When QEMU does not answer.
+    pub fn vcpu_threads(&mut self) -> Result<Vec<i64>, Failure> {
+        let answer = self.control.ask(r#"{"execute": "query-cpus-fast"}"#)?;
+        let list = answer
+            .as_ref()
+            .and_then(|answer| answer.get("return")?.as_array());
+        let thread = |cpu: &Value| cpu.get("thread-id")?.as_i64();
+        Ok(list.into_iter().flatten().filter_map(thread).collect())
+    }
+
+    /// Waits until a thread of QEMU sleeps, as a vCPU does that has stopped itself: it waits for a futex, and still does
+    /// a moment later.
+    ///
+    /// # Errors
+    ///
+    /// When it does not.
+    pub fn until_asleep(&self, thread: i64) -> Result<(), Failure> {
+        let path = format!("/proc/{}/task/{thread}/syscall", self.pid());
+        let limit = Limit::new("sleep of a vCPU that has stopped itself");
+        let mut before = String::new();
+        loop {
+            let now = fs::read_to_string(&path)
+                .map_err(|error| Failure::qemu(format!("cannot look at a vCPU's thread: {error}")))?;
+            if now == before && now.starts_with(|first: char| first.is_ascii_digit()) {
+                return Ok(());
+            }
+            before = now;
+            limit.check()?;
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+
     fn asked(&mut self, query: &str) -> Result<Option<String>, Failure> {
         let answer = self.control.ask(query)?;
         let status = answer

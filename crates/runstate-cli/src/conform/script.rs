@@ -6,7 +6,8 @@ use runstate::{Guest, Host, RunState};
 use runstate_qmp::Value;
 
 use super::failure::Failure;
-use super::machine::{ErrorDrive, Machine};
+use super::machine::{ErrorDrive, Machine, devices};
+use super::ports::ResetBy;
 
 /// How the guest's actions come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,6 +67,8 @@ pub struct Script {
     pub snapshots: Vec<(String, RunState)>,
     /// A request that is repeated succeeds.
     pub errors_once: bool,
+    /// How the guest resets; in all ways in turn, if it is not said.
+    pub reset_by: Option<ResetBy>,
     /// How many vCPUs, if it says so.
     pub vcpus: Option<u16>,
     /// What happens.
@@ -89,6 +92,16 @@ impl Script {
         let at = self.options.iter().position(|word| word == "-accel")?;
         let value = self.options.get(at + 1)?;
         Some(value.split(',').next().unwrap_or(value))
+    }
+
+    /// Whether its watchdog is the i6300esb: its options add one.
+    #[must_use]
+    pub fn has_i6300esb(&self) -> bool {
+        devices(&self.options).any(|device| {
+            let driver = device.split(',').next().unwrap_or(device);
+            let driver = driver.strip_prefix("driver=").unwrap_or(driver);
+            driver == "i6300esb" || device.contains(r#""i6300esb""#)
+        })
     }
 
     /// The steps of each group: those up to one that is not held.

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 
 use super::failure::Failure;
 use super::firmware::{BOOTED, BUFFER, DONE, Frame, GO, MAILBOX, MAILBOX_SIZE, Operation};
-use super::ports::{PortWrite, Width};
+use super::ports::{Access, Width};
 use super::wire::{Limit, Wire, take_in};
 
 /// The guest, from outside.
@@ -32,18 +32,32 @@ impl Guest {
         Self { wire, memory, tag: 0 }
     }
 
-    /// Asks a vCPU for a port write.
+    /// Asks a vCPU to do something to its machine.
     ///
     /// # Errors
     ///
     /// When QEMU does not read.
-    pub fn write(&mut self, vcpu: u8, write: PortWrite, held: bool) -> Result<Sent, Failure> {
-        let operation = match write.width {
-            Width::Byte => Operation::OutByte,
-            Width::Word => Operation::OutWord,
-            Width::Dword => Operation::OutDword,
+    pub fn perform(&mut self, vcpu: u8, access: Access, held: bool) -> Result<Sent, Failure> {
+        let (operation, address, value) = match access {
+            Access::Port(write) => {
+                let operation = match write.width {
+                    Width::Byte => Operation::OutByte,
+                    Width::Word => Operation::OutWord,
+                    Width::Dword => Operation::OutDword,
+                };
+                (operation, u32::from(write.port), write.value)
+            }
+            Access::Memory(write) => {
+                let operation = match write.width {
+                    Width::Byte => Operation::StoreByte,
+                    Width::Word => Operation::StoreWord,
+                    Width::Dword => Operation::StoreDword,
+                };
+                (operation, write.address, write.value)
+            }
+            Access::TripleFault => (Operation::TripleFault, 0, 0),
         };
-        self.send(vcpu, operation, write.port, write.value, held)
+        self.send(vcpu, operation, address, value, held)
     }
 
     /// Asks a vCPU for anything.
@@ -55,7 +69,7 @@ impl Guest {
         &mut self,
         vcpu: u8,
         operation: Operation,
-        port: u16,
+        address: u32,
         value: u32,
         held: bool,
     ) -> Result<Sent, Failure> {
@@ -65,7 +79,7 @@ impl Guest {
             operation,
             tag: self.tag,
             held,
-            port,
+            address,
             value,
         };
         self.wire.send(&frame.bytes())?;
@@ -136,6 +150,6 @@ impl Guest {
         self.memory
             .write_all_at(&[0x5a; 512], u64::from(BUFFER))
             .map_err(|error| Failure::qemu(format!("cannot reach the guest's memory: {error}")))?;
-        self.send(0, Operation::OutString, port, 256, false)
+        self.send(0, Operation::OutString, u32::from(port), 256, false)
     }
 }

@@ -24,11 +24,7 @@ pub fn template(
     machine: &Machine,
     prepare: Prepare<'_>,
 ) -> Result<Vec<u8>, Failure> {
-    let source = Machine {
-        options: ["-accel", "tcg", "-S"].map(str::to_owned).to_vec(),
-        debugger: false,
-        ..machine.clone()
-    };
+    let source = machine.source(&["-S"]);
     let mut qemu = Qemu::launch(program, firmware, &source, prepare)?;
     qemu.control
         .ask(r#"{"execute": "migrate", "arguments": {"uri": "exec:cat > stream"}}"#)?;

@@ -11,6 +11,7 @@ use super::drive::{Exit, Transcript, drive};
 use super::failure::Failure;
 use super::orders::{Comparison, Leeway, Order, compare};
 use super::plan::{NoPlan, Plan, Prediction, without_expectations};
+use super::ports::ResetBy;
 use super::script::Injection;
 
 /// How a scenario is run.
@@ -20,6 +21,8 @@ pub struct Conditions {
     pub release: Release,
     /// How the guest acts, if not as the scenario says.
     pub injection: Option<Injection>,
+    /// How the guest resets; in all ways in turn, if it is not said.
+    pub reset_by: Option<ResetBy>,
 }
 
 /// What came of a scenario.
@@ -66,7 +69,7 @@ const TRIALS: usize = 4;
 #[must_use]
 pub fn attempt(bench: &Bench, scenario: &Scenario, conditions: Conditions) -> Verdict {
     let bare = without_expectations(scenario, conditions.injection);
-    let plan = match Plan::new(&bare, conditions.release) {
+    let plan = match Plan::new(&bare, conditions.release, conditions.reset_by) {
         Ok(plan) => plan,
         Err(NoPlan::Undrivable(reason)) => return Verdict::Undrivable(reason),
         Err(NoPlan::Impossible { line, why }) => {
@@ -136,7 +139,7 @@ fn out_of_time(plan: &Plan, transcript: &Transcript) -> bool {
 /// When it cannot be driven.
 pub fn record(bench: &Bench, scenario: &Scenario, conditions: Conditions) -> Result<Scenario, Failure> {
     let bare = without_expectations(scenario, conditions.injection);
-    let plan = match Plan::new(&bare, conditions.release) {
+    let plan = match Plan::new(&bare, conditions.release, conditions.reset_by) {
         Ok(plan) => plan,
         Err(NoPlan::Undrivable(reason)) => return Err(Failure::Undrivable(reason)),
         Err(NoPlan::Impossible { line, why }) => {

@@ -150,6 +150,108 @@ fn both_ways_of_acting_agree_with_the_model() {
     }
 }
 
+/// A watchdog alone, beside what others do, and after a stream.
+const WATCHDOG: &str = r#"
+scenario pause
+qemu WATCHDOG -watchdog-action pause
+guest watchdog
+-> {"execute": "query-status"}
+-> {"execute": "system_reset"}
+-> {"execute": "cont"}
+wait 1.1s
+guest watchdog
+
+scenario reset
+qemu WATCHDOG
+guest watchdog
+wait 1.1s
+guest reset
+guest watchdog
+
+scenario group
+qemu WATCHDOG -watchdog-action pause -no-shutdown
+guest shutdown &
+guest watchdog
+-> {"execute": "query-status"}
+
+scenario with-a-command
+qemu WATCHDOG -watchdog-action none
+guest watchdog &
+-> {"execute": "stop"}
+
+scenario after-a-stream
+qemu -incoming "exec:cat state" WATCHDOG
+host incoming arrives {"status": "running"}
+guest watchdog
+"#;
+
+#[test]
+fn both_watchdogs_agree_with_the_model() {
+    let Some(qemu) = qemu() else { return };
+    // Without the option it is the ib700, which the machine has anyway.
+    for device in [
+        "",
+        "-device i6300esb,id=wd,addr=7",
+        r#"-device '{"driver":"i6300esb"}'"#,
+    ] {
+        let room = Room::new(&WATCHDOG.replace("WATCHDOG", device));
+        for injection in ["qtest", "vcpu"] {
+            let output = room.conform(&qemu, &["--inject", injection]);
+            let said = stdout(&output);
+            assert_eq!(output.status.code(), Some(0), "{device} {injection}: {said}");
+            assert!(said.starts_with("5 scenarios"), "{device} {injection}: {said}");
+        }
+    }
+}
+
+/// Every way to reset, alone, where it became a shutdown, and beside what others do.
+#[test]
+fn all_ways_to_reset_agree_with_the_model() {
+    let Some(qemu) = qemu() else { return };
+    let room = Room::new(
+        r#"
+scenario again
+guest reset
+guest reset
+guest reset
+
+scenario shutdown
+qemu -no-reboot -no-shutdown
+guest reset
+-> {"execute": "set-action", "arguments": {"reboot": "reset"}}
+-> {"execute": "system_reset"}
+-> {"execute": "cont"}
+guest reset
+-> {"execute": "query-status"}
+
+scenario group
+qemu -action panic=pause
+guest panic &
+guest reset
+-> {"execute": "query-status"}
+-> {"execute": "cont"}
+guest reset &
+guest crashloaded
+"#,
+    );
+    for way in ["cf9", "i8042", "port92", "triple-fault"] {
+        let injections = if way == "triple-fault" {
+            &["vcpu"][..]
+        } else {
+            &["vcpu", "qtest"]
+        };
+        for injection in injections {
+            let output = room.conform(&qemu, &["--reset-by", way, "--inject", injection]);
+            let said = stdout(&output);
+            assert_eq!(output.status.code(), Some(0), "{way} {injection}: {said}");
+            assert!(said.starts_with("3 scenarios"), "{way} {injection}: {said}");
+        }
+    }
+    let output = room.conform(&qemu, &["--reset-by", "triple-fault", "--inject", "qtest"]);
+    let said = stdout(&output);
+    assert!(said.contains("3  a triple fault needs a vCPU"), "{said}");
+}
+
 #[test]
 fn debugger_agrees_with_the_model() {
     let Some(qemu) = qemu() else { return };

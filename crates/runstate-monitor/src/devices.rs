@@ -3,6 +3,7 @@
 //! Ports and memory are read and written as a guest would; what follows for the VM comes out as
 //! [`Guest`] actions. Time is virtual and an argument, in nanoseconds since start.
 
+mod i6300esb;
 mod ib700;
 mod memory;
 mod pci;
@@ -16,6 +17,7 @@ use runstate::{Guest, Release};
 
 use crate::options::{MachineFamily, Options};
 
+use i6300esb::I6300esb;
 use ib700::Ib700;
 pub use memory::Memory;
 use pci::Pci;
@@ -71,6 +73,7 @@ pub struct Board {
     pm: Option<Pm>,
     pvpanic: Option<Pvpanic>,
     ib700: Option<Ib700>,
+    i6300esb: Option<I6300esb>,
     pit: Option<Pit>,
     /// The base port of isa-debug-exit, and how many ports it has.
     debug_exit: Option<(u16, u16)>,
@@ -105,6 +108,7 @@ impl Board {
                 .device("pvpanic")
                 .map(|device| Pvpanic::isa(device, release)),
             ib700: options.has_device("ib700").then(Ib700::default),
+            i6300esb: options.has_device("i6300esb").then(|| I6300esb::new(release)),
             pit: has_board.then(Pit::default),
             debug_exit,
             reset_control: 0,
@@ -131,7 +135,7 @@ impl Board {
                 (0xcf8, Width::Long) => self.pci.address,
                 (0xcf8, Width::Word) => self.pci.address & 0xffff,
                 (0xcf9, Width::Byte) => u32::from(self.reset_control),
-                (0xcfc..=0xcff, _) => self.pci.read(port, width),
+                (0xcfc..=0xcff, _) => self.read_config(port, width),
                 _ => width.mask(),
             },
             0x92 if has_pc_ports => u32::from(self.system_control) & width.mask(),
@@ -169,16 +173,16 @@ impl Board {
                 Sleep::S5 => act(Guest::Shutdown),
             };
         }
-        self.write_chipset(port, width, value, act);
+        self.write_chipset(now, port, width, value, act);
     }
 
-    fn write_chipset(&mut self, port: u16, width: Width, value: u32, act: Act<'_>) {
+    fn write_chipset(&mut self, now: u64, port: u16, width: Width, value: u32, act: Act<'_>) {
         let byte = value.to_le_bytes()[0];
         let has_pc_ports = self.family != MachineFamily::None;
         match port {
             0xcf8 if self.has_pci() && width == Width::Long => self.pci.address = value,
             0xcf9 if self.has_pci() && width == Width::Byte => self.write_reset_control(byte, act),
-            0xcfc..=0xcff if self.has_pci() => self.pci.write(port, width, value),
+            0xcfc..=0xcff if self.has_pci() => self.write_config(now, port, width, value),
             0x92 if has_pc_ports => {
                 let raised = byte & 1 != 0 && self.system_control & 1 == 0;
                 self.system_control = byte;
@@ -189,6 +193,25 @@ impl Board {
             // 0xf0..0xff pulse the controller's outputs; a zero in bit 0 resets. kbd_write_command(), hw/input/pckbd.c.
             0x64 if has_pc_ports && byte >= 0xf0 && byte & 1 == 0 => act(Guest::Reset),
             _ => {}
+        }
+    }
+
+    fn read_config(&self, port: u16, width: Width) -> u32 {
+        let watchdog = self.i6300esb.as_ref().zip(self.pci.i6300esb_register(port));
+        watchdog
+            .and_then(|(watchdog, register)| watchdog.read_config(register, width))
+            .unwrap_or_else(|| self.pci.read(port, width))
+    }
+
+    fn write_config(&mut self, now: u64, port: u16, width: Width, value: u32) {
+        let register = self.pci.i6300esb_register(port);
+        let taken = self
+            .i6300esb
+            .as_mut()
+            .zip(register)
+            .is_some_and(|(watchdog, register)| watchdog.write_config(now, register, width, value));
+        if !taken {
+            self.pci.write(port, width, value);
         }
     }
 
@@ -211,14 +234,30 @@ impl Board {
         if let Some(events) = self.pci.pvpanic_at(address) {
             bytes.fill(events);
         }
+        if let Some(watchdog) = self.i6300esb.as_ref().filter(|_| !self.memory.holds(address)) {
+            for (offset, part) in self.pci.i6300esb_accesses(address, bytes.len()) {
+                let value = watchdog.read(offset, part.len()).to_le_bytes();
+                let length = part.len();
+                bytes[part].copy_from_slice(&value[..length]);
+            }
+        }
     }
 
     /// Writes memory, or the registers that lie in it.
-    pub fn write_memory(&mut self, address: u64, bytes: &[u8], act: Act<'_>) {
+    pub fn write_memory(&mut self, now: u64, address: u64, bytes: &[u8], act: Act<'_>) {
         if let Some(&byte) = bytes.first()
             && self.pci.pvpanic_at(address).is_some()
         {
             return pvpanic::write(byte, self.release, act);
+        }
+        let registers = !self.memory.holds(address);
+        if let Some(watchdog) = self.i6300esb.as_mut().filter(|_| registers) {
+            for (offset, part) in self.pci.i6300esb_accesses(address, bytes.len()) {
+                let mut value = [0; 4];
+                let length = part.len();
+                value[..length].copy_from_slice(&bytes[part]);
+                watchdog.write(now, offset, length, u32::from_le_bytes(value));
+            }
         }
         self.memory.write(address, bytes);
     }
@@ -238,17 +277,24 @@ impl Board {
     /// When the next timer expires of those that do something to the VM.
     #[must_use]
     pub fn watchdog_deadline(&self) -> Option<u64> {
-        self.ib700.and_then(|ib700| ib700.deadline)
+        let ib700 = self.ib700.and_then(|ib700| ib700.deadline);
+        let i6300esb = self.i6300esb.and_then(|i6300esb| i6300esb.deadline());
+        ib700.into_iter().chain(i6300esb).min()
     }
 
     /// Runs the timers that have expired at `now`. Stops where told to.
     pub fn run_timers(&mut self, now: u64, act: &mut dyn FnMut(Guest) -> ControlFlow<()>) -> ControlFlow<()> {
-        let expired = self.ib700.as_mut().is_some_and(|ib700| ib700.expire(now));
-        if expired {
-            act(Guest::Watchdog)
-        } else {
-            ControlFlow::Continue(())
+        if self.ib700.as_mut().is_some_and(|ib700| ib700.expire(now)) {
+            act(Guest::Watchdog)?;
         }
+        if self
+            .i6300esb
+            .as_mut()
+            .is_some_and(|i6300esb| i6300esb.expire(now))
+        {
+            act(Guest::Watchdog)?;
+        }
+        ControlFlow::Continue(())
     }
 
     /// The machine was reset.
@@ -259,6 +305,9 @@ impl Board {
         }
         if let Some(ib700) = &mut self.ib700 {
             ib700.deadline = None;
+        }
+        if let Some(i6300esb) = &mut self.i6300esb {
+            i6300esb.reset();
         }
         self.reset_control = 0;
         self.system_control &= !1;

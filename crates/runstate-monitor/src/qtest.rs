@@ -107,7 +107,8 @@ impl Qtest {
                 encoding,
             } => read(board, address, size, encoding),
             Command::Write { address, bytes } => {
-                ok_unless(acting(vm, |act| board.write_memory(address, &bytes, act)))
+                let now = vm.now();
+                ok_unless(acting(vm, |act| board.write_memory(now, address, &bytes, act)))
             }
             Command::Memset { address, size, value } => {
                 board.fill_memory(address, size, value);

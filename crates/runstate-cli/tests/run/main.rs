@@ -9,5 +9,6 @@ mod book;
 mod bytes;
 mod clients;
 mod real_qemu;
+mod side_by_side;
 mod stand_in;
 mod transcripts;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 /// The QEMU, if there is one to test with. In CI there has to be one.
-fn qemu() -> Option<PathBuf> {
+pub(crate) fn qemu() -> Option<PathBuf> {
     let named = std::env::var_os("RUNSTATE_QEMU").map(PathBuf::from);
     let required = std::env::var_os("CI").is_some_and(|value| value == "true");
     assert!(

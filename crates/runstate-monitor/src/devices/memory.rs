@@ -24,6 +24,12 @@ impl Memory {
         }
     }
 
+    /// Whether there is memory at the address.
+    #[must_use]
+    pub const fn holds(&self, address: u64) -> bool {
+        address < self.size
+    }
+
     /// Reads.
     pub fn read(&self, address: u64, bytes: &mut [u8]) {
         for (page, offset, part) in pieces(address, bytes.len() as u64) {

@@ -40,6 +40,21 @@ enum Kind {
     Ich9Lpc,
     /// pvpanic-pci, with what a read tells.
     Pvpanic(u8),
+    /// The watchdog, whose registers lie in its configuration space and behind its BAR.
+    I6300esb,
+}
+
+/// The first slot that is not the board's, its display's or its network card's.
+fn free_slots(options: &Options) -> u8 {
+    let after_board = match options.machine_family() {
+        MachineFamily::Q35 => 1,
+        MachineFamily::Pc | MachineFamily::None | MachineFamily::Other => 2,
+    };
+    if options.default_devices {
+        after_board + 2
+    } else {
+        after_board
+    }
 }
 
 const fn devfn(slot: u8, function: u8) -> u8 {
@@ -67,15 +82,15 @@ impl Pci {
             }
             MachineFamily::None | MachineFamily::Other => return pci,
         }
-        for device in options
-            .devices
-            .iter()
-            .filter(|device| device.driver == "pvpanic-pci")
-        {
-            let (slot, function) = device.pci_address().unwrap_or_else(|| (pci.free_slot(), 0));
-            let kind = Kind::Pvpanic(pvpanic::events(device, release));
-            let function = pci.add(devfn(slot, function), 0x1b36, 0x0011, 0x0880, kind);
-            function.bar0 = 2;
+        let first = free_slots(options);
+        for device in &options.devices {
+            let (kind, vendor, id, size) = match &*device.driver {
+                "pvpanic-pci" => (Kind::Pvpanic(pvpanic::events(device, release)), 0x1b36, 0x0011, 2),
+                "i6300esb" => (Kind::I6300esb, 0x8086, 0x25ab, 0x10),
+                _ => continue,
+            };
+            let (slot, function) = device.pci_address().unwrap_or_else(|| (pci.free_slot(first), 0));
+            pci.add(devfn(slot, function), vendor, id, 0x0880, kind).bar0 = size;
         }
         pci.reset();
         pci
@@ -86,6 +101,8 @@ impl Pci {
         config[..2].copy_from_slice(&vendor.to_le_bytes());
         config[2..4].copy_from_slice(&device.to_le_bytes());
         config[10..12].copy_from_slice(&class.to_le_bytes());
+        // pci_set_default_subsystem_id()
+        config[0x2c..0x30].copy_from_slice(&[0xf4, 0x1a, 0x00, 0x11]);
         // Slots 1 and 0x1f have several functions.
         config[0xe] = if matches!(devfn >> 3, 1 | 0x1f) && devfn & 7 == 0 {
             0x80
@@ -101,11 +118,10 @@ impl Pci {
         self.functions.last_mut().expect("just pushed")
     }
 
-    /// The first free slot after those of the board: 2 and 3 are taken by display and network.
-    fn free_slot(&self) -> u8 {
-        (4..0x1f)
+    fn free_slot(&self, first: u8) -> u8 {
+        (first..0x1f)
             .find(|slot| self.functions.iter().all(|function| function.devfn >> 3 != *slot))
-            .unwrap_or(4)
+            .unwrap_or(first)
     }
 
     pub(super) fn read(&self, port: u16, width: Width) -> u32 {
@@ -156,8 +172,49 @@ impl Pci {
             match function.kind {
                 Kind::Piix4Pm => (function.config[0x80] & 1 != 0).then_some(base & 0xffc0),
                 Kind::Ich9Lpc => (function.config[0x44] & 0x80 != 0).then_some(base & 0xff80),
-                Kind::Other | Kind::Pvpanic(_) => None,
+                Kind::Other | Kind::Pvpanic(_) | Kind::I6300esb => None,
             }
+        })
+    }
+
+    /// Which register of the i6300esb's configuration space a port accesses, if it is the function that is selected.
+    pub(super) fn i6300esb_register(&self, port: u16) -> Option<usize> {
+        let selected = self.address & 1 << 31 != 0;
+        let mut functions = self.functions.iter();
+        let function = functions.find(|function| selected && function.is_at(self.address))?;
+        (function.kind == Kind::I6300esb).then(|| self.register(port))
+    }
+
+    /// The accesses to the i6300esb's registers of which one to memory consists: offset, part. `memory_access_size()`,
+    /// softmmu/physmem.c: at most four bytes, aligned.
+    pub(super) fn i6300esb_accesses(
+        &self,
+        address: u64,
+        length: usize,
+    ) -> impl Iterator<Item = (u64, core::ops::Range<usize>)> + use<> {
+        let function = self
+            .functions
+            .iter()
+            .find(|function| function.kind == Kind::I6300esb);
+        let base = function.and_then(Function::bar0_base);
+        let end = address.saturating_add(length as u64);
+        let mut at = base.map_or(end, |base| address.max(base));
+        let last = base.map_or(end, |base| end.min(base + 0x10));
+        core::iter::from_fn(move || {
+            let left = last.checked_sub(at).filter(|left| *left > 0)?;
+            let offset = at - base?;
+            let aligned = if offset == 0 {
+                4
+            } else {
+                1 << offset.trailing_zeros().min(2)
+            };
+            let size = match left.min(aligned) {
+                3 => 2,
+                size => size,
+            };
+            let start = usize::try_from(at - address).ok()?;
+            at += size;
+            Some((offset, start..start + usize::try_from(size).ok()?))
         })
     }
 
@@ -165,7 +222,7 @@ impl Pci {
     pub(super) fn pvpanic_at(&self, address: u64) -> Option<u8> {
         self.functions.iter().find_map(|function| match function.kind {
             Kind::Pvpanic(events) if function.bar0_holds(address) => Some(events),
-            Kind::Pvpanic(_) | Kind::Other | Kind::Piix4Pm | Kind::Ich9Lpc => None,
+            Kind::Pvpanic(_) | Kind::Other | Kind::Piix4Pm | Kind::Ich9Lpc | Kind::I6300esb => None,
         })
     }
 
@@ -174,6 +231,8 @@ impl Pci {
         for function in &mut self.functions {
             function.config[4..6].fill(0);
             function.config[BAR0..BAR0 + 24].fill(0);
+            function.config[0xc] = 0;
+            function.config[0x3c] = 0;
             if function.kind == Kind::Piix4Pm {
                 function.config[0x40..0x44].copy_from_slice(&[1, 0, 0, 0]);
                 function.config[0x80] = 0;
@@ -204,13 +263,19 @@ impl Function {
         match register {
             4 | 5 => Some(COMMAND_MASK.to_le_bytes()[register - 4]),
             BAR0..0x14 if self.bar0 != 0 => Some(byte(!(self.bar0 - 1), register - BAR0)),
-            0x3c => Some(0xff),
+            0xc | 0x3c => Some(0xff),
             0x40..=0xff => Some(0xff),
             _ => None,
         }
     }
 
     fn bar0_holds(&self, address: u64) -> bool {
+        self.bar0_base()
+            .is_some_and(|base| (base..base + u64::from(self.bar0)).contains(&address))
+    }
+
+    /// Where the memory behind BAR 0 lies, while it is decoded. `pci_bar_address()`: neither at 0 nor at the very end.
+    fn bar0_base(&self) -> Option<u64> {
         let base = u32::from_le_bytes([
             self.config[0x10],
             self.config[0x11],
@@ -218,6 +283,10 @@ impl Function {
             self.config[0x13],
         ]);
         let decodes = self.config[4] & COMMAND_MEMORY != 0;
-        decodes && base != 0 && (u64::from(base)..u64::from(base) + u64::from(self.bar0)).contains(&address)
+        let fits = base != 0
+            && base
+                .checked_add(self.bar0 - 1)
+                .is_some_and(|last| last != u32::MAX);
+        (decodes && fits).then_some(u64::from(base))
     }
 }

@@ -43,7 +43,7 @@ pub fn options(bytes: &[u8]) {
 const LAUNCHES: &[&str] = &[
     "",
     "-accel qtest -no-shutdown -device pvpanic -device ib700 -machine pc",
-    "-S -action panic=pause,watchdog=pause -machine q35 -device pvpanic-pci",
+    "-S -action panic=pause,watchdog=pause -machine q35 -device pvpanic-pci -device i6300esb",
     "-incoming defer -drive file=d.qcow2,if=virtio",
     "-preconfig",
 ];

@@ -191,3 +191,47 @@ fn pvpanic_on_pci_lies_where_its_bar_says() {
     }
     assert_eq!(vm.acted, [Guest::Panic]);
 }
+
+/// The lines with which `conform` lets it expire in a real QEMU.
+#[test]
+fn an_i6300esb_expires_after_its_second_stage() {
+    let options: Vec<String> = ["-nodefaults", "-device", "i6300esb"].map(str::to_owned).into();
+    let options = Options::parse(&options, Release::V7_2, &mut |_| {
+        Err(io::ErrorKind::NotFound.into())
+    });
+    let mut board = Board::new(&options.expect("QEMU takes them"), Release::V7_2);
+    let mut qtest = Qtest::new(Release::V7_2);
+    let mut vm = Plain {
+        now: 0,
+        running: true,
+        acted: Vec::new(),
+    };
+    for (line, reply) in [
+        ("outl 0xcf8 0x80001000", "OK"),
+        ("inl 0xcfc", "OK 0x25ab8086"),
+        ("outl 0xcf8 0x80001010", "OK"),
+        ("outl 0xcfc 0xe0000000", "OK"),
+        ("outl 0xcf8 0x80001004", "OK"),
+        ("outw 0xcfc 0x2", "OK"),
+        ("outl 0xcf8 0x80001060", "OK"),
+        ("outw 0xcfc 0x4", "OK"),
+        ("writew 0xe000000c 0x80", "OK"),
+        ("writew 0xe000000c 0x86", "OK"),
+        ("writel 0xe0000000 0x1", "OK"),
+        ("writew 0xe000000c 0x80", "OK"),
+        ("writew 0xe000000c 0x86", "OK"),
+        ("writel 0xe0000004 0x3", "OK"),
+        ("outl 0xcf8 0x80001068", "OK"),
+        ("outb 0xcfc 0x2", "OK"),
+        ("clock_step", "OK 960"),
+        ("clock_step 2879", "OK 3839"),
+    ] {
+        let said = qtest.execute(line, &mut board, &mut vm);
+        assert_eq!(said, Reply::Line(reply.to_owned()), "{line}");
+    }
+    assert_eq!(vm.acted, []);
+    qtest.execute("clock_step 1", &mut board, &mut vm);
+    assert_eq!(vm.acted, [Guest::Watchdog]);
+    let said = qtest.execute("readw 0xe000000c", &mut board, &mut vm);
+    assert_eq!(said, Reply::Line("OK 0x0000000000001200".to_owned()));
+}

@@ -64,6 +64,27 @@ pub(crate) fn releases(text: &str) -> Result<Releases, String> {
     Ok(Releases(within))
 }
 
+/// Releases in words: `6.0 to 8.2, 9.1`. They come oldest first, as they do in the list they are taken from; what is next to each
+/// other there is one range.
+pub(crate) fn in_words(releases: impl IntoIterator<Item = Release>, among: &[Release]) -> String {
+    let follows = |one, next| among.windows(2).any(|pair| pair == [one, next]);
+    let mut runs: Vec<(Release, Release)> = Vec::new();
+    for release in releases {
+        match runs.last_mut() {
+            Some((_, last)) if follows(*last, release) => *last = release,
+            Some(_) | None => runs.push((release, release)),
+        }
+    }
+    let words = runs.into_iter().map(|(first, last)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first} to {last}")
+        }
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
 /// `panic=pause,shutdown=poweroff`, as `-action` takes it.
 pub(crate) fn actions(text: &str) -> Result<SetAction, String> {
     let mut set = SetAction::default();

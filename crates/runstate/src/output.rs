@@ -75,32 +75,44 @@ pub enum Event {
     JobStatusChange(JobStatus),
 }
 
-impl Event {
-    /// The event's name on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Shutdown(_) => "SHUTDOWN",
-            Self::Powerdown => "POWERDOWN",
-            Self::Reset(_) => "RESET",
-            Self::Stop => "STOP",
-            Self::Resume => "RESUME",
-            Self::Suspend => "SUSPEND",
-            Self::SuspendDisk => "SUSPEND_DISK",
-            Self::Wakeup => "WAKEUP",
-            Self::Watchdog(_) => "WATCHDOG",
-            Self::GuestPanicked(_) => "GUEST_PANICKED",
-            Self::GuestCrashloaded(_) => "GUEST_CRASHLOADED",
-            Self::GuestPvshutdown => "GUEST_PVSHUTDOWN",
-            Self::MemoryFailure(_) => "MEMORY_FAILURE",
-            Self::BlockIoError(_) => "BLOCK_IO_ERROR",
-            Self::Migration(_) => "MIGRATION",
-            Self::MigrationPass(_) => "MIGRATION_PASS",
-            Self::ColoExit(..) => "COLO_EXIT",
-            Self::DumpCompleted => "DUMP_COMPLETED",
-            Self::JobStatusChange(_) => "JOB_STATUS_CHANGE",
+/// The names, once: by event, and all of them.
+macro_rules! event_names {
+    ($($event:ident $(($($any:tt),+))? => $name:literal,)+) => {
+        impl Event {
+            /// The name of every event, in the order of the variants.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// The event's name on the wire.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$event $(($($any),+))? => $name,)+
+                }
+            }
         }
-    }
+    };
+}
+
+event_names! {
+    Shutdown(_) => "SHUTDOWN",
+    Powerdown => "POWERDOWN",
+    Reset(_) => "RESET",
+    Stop => "STOP",
+    Resume => "RESUME",
+    Suspend => "SUSPEND",
+    SuspendDisk => "SUSPEND_DISK",
+    Wakeup => "WAKEUP",
+    Watchdog(_) => "WATCHDOG",
+    GuestPanicked(_) => "GUEST_PANICKED",
+    GuestCrashloaded(_) => "GUEST_CRASHLOADED",
+    GuestPvshutdown => "GUEST_PVSHUTDOWN",
+    MemoryFailure(_) => "MEMORY_FAILURE",
+    BlockIoError(_) => "BLOCK_IO_ERROR",
+    Migration(_) => "MIGRATION",
+    MigrationPass(_) => "MIGRATION_PASS",
+    ColoExit(_, _) => "COLO_EXIT",
+    DumpCompleted => "DUMP_COMPLETED",
+    JobStatusChange(_) => "JOB_STATUS_CHANGE",
 }
 
 /// What came of an input.

@@ -180,7 +180,7 @@ fn choose_acts(args: &Args, query: &mut Query) -> Result<Vec<String>, Trouble> {
         .cloned()
         .collect();
     let is_event = |word: &String| word.chars().all(|c| c.is_ascii_uppercase() || c == '_');
-    if args.what.iter().all(is_event) && args.what.iter().all(|word| EVENTS.contains(&word.as_str())) {
+    if args.what.iter().all(is_event) && args.what.iter().all(|word| Event::NAMES.contains(&word.as_str())) {
         return Ok(args.what.clone());
     }
     if named.is_empty() {
@@ -188,7 +188,7 @@ fn choose_acts(args: &Args, query: &mut Query) -> Result<Vec<String>, Trouble> {
             .acts
             .iter()
             .map(|act| act.name.as_str())
-            .chain(EVENTS.iter().copied());
+            .chain(Event::NAMES.iter().copied());
         return Err(
             Trouble::new(format_args!("nothing that happens is called '{whole}'"))
                 .hint(names::suggestion(&whole, names)),
@@ -197,29 +197,6 @@ fn choose_acts(args: &Args, query: &mut Query) -> Result<Vec<String>, Trouble> {
     query.acts = named;
     Ok(Vec::new())
 }
-
-/// The events that one may ask about.
-const EVENTS: &[&str] = &[
-    "SHUTDOWN",
-    "POWERDOWN",
-    "RESET",
-    "STOP",
-    "RESUME",
-    "SUSPEND",
-    "SUSPEND_DISK",
-    "WAKEUP",
-    "WATCHDOG",
-    "GUEST_PANICKED",
-    "GUEST_CRASHLOADED",
-    "GUEST_PVSHUTDOWN",
-    "MEMORY_FAILURE",
-    "BLOCK_IO_ERROR",
-    "MIGRATION",
-    "MIGRATION_PASS",
-    "COLO_EXIT",
-    "DUMP_COMPLETED",
-    "JOB_STATUS_CHANGE",
-];
 
 fn keep_event(matrix: &mut Matrix, events: &[String]) {
     if events.is_empty() {

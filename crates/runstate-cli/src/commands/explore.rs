@@ -171,6 +171,7 @@ fn survey_as_text(surveys: &[Survey], ui: &mut Ui) -> Result<(), Trouble> {
             survey.aborts.len(),
         )?;
     }
+    let explored: Vec<_> = surveys.iter().map(|survey| survey.release).collect();
     let mut never: Vec<_> = surveys
         .iter()
         .flat_map(|survey| survey.never.iter().map(move |n| (n, survey.release)))
@@ -180,13 +181,8 @@ fn survey_as_text(surveys: &[Survey], ui: &mut Ui) -> Result<(), Trouble> {
         writeln!(out, "\nNever taken, though QEMU's table has it:")?;
     }
     for group in never.chunk_by(|((a, b, _), _), ((c, d, _), _)| (a, b) == (c, d)) {
-        let ((from, to, why), first) = group[0];
-        let last = group.last().map_or(first, |(_, release)| *release);
-        let releases = if first == last {
-            first.to_string()
-        } else {
-            format!("{first} to {last}")
-        };
+        let ((from, to, why), _) = group[0];
+        let releases = names::in_words(group.iter().map(|(_, release)| *release), &explored);
         let why = why.map_or("only where the guest acts on another thread", |known| known.why);
         let pair = format!("{from} -> {to}");
         writeln!(out, "  {pair:<30} {releases:<13} {why}")?;

@@ -2,11 +2,11 @@
 
 use std::io::Write as _;
 
-use runstate::{ExitStatus, Release, RunState, SetAction, Thread};
+use runstate::{Event, ExitStatus, Release, RunState, SetAction, Thread};
 use runstate_monitor::scenario;
 use runstate_oracle::{
     explore::{Families, Launches, Policies, Scope},
-    path::{EVENTS, Goal, Path, find},
+    path::{Goal, Path, events, find},
 };
 
 use crate::exit::Outcome;
@@ -79,11 +79,15 @@ fn release(text: &str) -> Result<Release, String> {
 
 fn event(text: &str) -> Result<&'static str, String> {
     let name = text.to_ascii_uppercase();
-    EVENTS
-        .iter()
-        .copied()
-        .find(|event| *event == name)
-        .ok_or_else(|| format!("no event '{text}'; there are {}", EVENTS.join(", ")))
+    events().find(|event| *event == name).ok_or_else(|| {
+        if Event::NAMES.contains(&name.as_str()) {
+            return format!("{name} needs the capability 'events', which is not explored");
+        }
+        format!(
+            "no event '{text}'; there are {}",
+            events().collect::<Vec<_>>().join(", ")
+        )
+    })
 }
 
 /// Runs the command.

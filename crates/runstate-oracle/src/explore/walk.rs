@@ -39,7 +39,7 @@ impl Tries {
         for (letter, &Letter { input, setup }) in letters.iter().enumerate() {
             if let Some(setup) = setup {
                 // At first nothing is known of what is set.
-                let commands = setup.commands(before.unwrap_or(setup.opposite()));
+                let commands = setup.commands(before.unwrap_or_else(|| setup.opposite()));
                 all.push(Self {
                     setup: Some(commands.collect()),
                     tries: Vec::new(),

@@ -11,6 +11,7 @@ use runstate_monitor::{
     machine::Setup,
     monitor::{Monitor, Settings},
     options::Options,
+    profile,
     scenario::{File, run},
 };
 use runstate_qmp::{Layout, Object, Timestamp, Value, Version, print};
@@ -138,11 +139,12 @@ fn negotiated() -> Monitor {
     let options = Options::parse(&words, Release::DEFAULT, no_file).expect("QEMU takes them");
     let mut monitor = Monitor::launch(Arc::new(Settings {
         setup: Setup::new(Release::DEFAULT, options),
-        profile: None,
+        profile: profile::small(Release::DEFAULT),
         version: Version::new(10, 0, 0),
         epoch: 0,
         pid: 1,
         faults: Vec::new(),
+        agent: true,
     }));
     monitor.connect(0);
     assert_eq!(exchange(&mut monitor, b"{'execute':'qmp_capabilities'}"), 2);

@@ -12,6 +12,7 @@ mod fd;
 mod hub;
 mod io;
 mod link;
+mod links;
 mod open;
 mod player;
 mod profile;

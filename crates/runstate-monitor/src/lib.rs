@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agent;
 pub mod commands;
 pub mod devices;
 pub mod faults;

@@ -4,33 +4,32 @@
 //! [`run`](Monitor::run), sends what is to be sent, and comes back at the [`deadline`](Monitor::deadline).
 
 mod gear;
+mod guest_agent;
 mod own;
 mod values;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use runstate::{Guest, Host, Impossible, Life, Thread, Time};
 use runstate_qmp::{Config, Error, Layout, Lookup, Object, Request, Session, Timestamp, Value, Version};
 
+use crate::agent::Agent;
 use crate::commands::{self, Said};
 use crate::faults::{Fault, Outbox, Send};
 use crate::machine::{End, Machine, Message, Setup};
 use crate::options::MonitorMode;
-use crate::profile::Profile;
+use crate::profile::{LazyProfile, Profile};
 
 use gear::Gear;
 pub use gear::QtestReply;
-
-/// A profile that is read when it is first asked for.
-pub type LazyProfile = LazyLock<Profile, Box<dyn FnOnce() -> Profile + core::marker::Send + Sync>>;
 
 /// What a monitor is made from.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The machine.
     pub setup: Setup,
-    /// What to answer to questions beyond run states, if it was recorded.
-    pub profile: Option<Arc<LazyProfile>>,
+    /// What to answer to questions beyond run states: recorded, or the [small](crate::profile::small) one.
+    pub profile: Arc<LazyProfile>,
     /// The version to greet with.
     pub version: Version,
     /// The host's clock at the launch, in microseconds since 1970.
@@ -39,6 +38,8 @@ pub struct Settings {
     pub pid: u32,
     /// The misbehaviour asked for.
     pub faults: Vec<Fault>,
+    /// Whether a guest whose board has the agent's port has the agent as well.
+    pub agent: bool,
 }
 
 /// One of the monitors of a VM, by its place among the options.
@@ -53,6 +54,7 @@ pub struct Monitor {
     /// Whose turn it is.
     turn: Port,
     gear: Option<Box<Gear>>,
+    agent: Option<Box<Agent>>,
     own: own::State,
     /// Time since the launch on the host's clock.
     elapsed: Time,
@@ -99,17 +101,23 @@ impl Monitor {
             .is_some()
             .then(|| Box::new(Gear::new(&settings.setup)));
         let own = own::State::new(options);
-        Self {
+        // Where qtest plays the guest there is none that could run an agent.
+        let has_agent = settings.agent && machine.vm().thread() == Thread::Vcpu;
+        let agent = has_agent.then(|| Agent::of(options, machine.release())).flatten();
+        let mut monitor = Self {
             machine,
             settings,
             ports,
             turn: 0,
             gear,
+            agent: agent.map(Box::new),
             own,
             elapsed: Time::ZERO,
             ending: false,
             executed: None,
-        }
+        };
+        monitor.start_agent();
+        monitor
     }
 
     /// A client connected: it is greeted.
@@ -234,17 +242,17 @@ impl Monitor {
     /// What the profile has, or what QEMU says of things that it does not know.
     fn recorded(&self, command: &str, arguments: &Object) -> Option<Result<Value, Error>> {
         let profile = self.profile();
-        if let Some(reply) = profile.and_then(|profile| profile.answer(command, arguments)) {
+        if let Some(reply) = profile.answer(command, arguments) {
             return Some(reply.clone());
         }
         if commands::find(command).is_some() {
             return None;
         }
-        values::unknown(command, arguments)
+        values::near(profile, command, arguments).or_else(|| values::unknown(command, arguments))
     }
 
-    fn profile(&self) -> Option<&Profile> {
-        self.settings.profile.as_ref().map(|profile| &***profile)
+    fn profile(&self) -> &Profile {
+        &self.settings.profile
     }
 
     /// What an own command asked for besides its reply. A guest that cannot act now does not, as a real one would not
@@ -319,6 +327,7 @@ impl Monitor {
         if let Some(gear) = &mut self.gear {
             gear.hear(message.event);
         }
+        self.agent_hears(message.event);
     }
 
     fn timestamp(&self, at: Time) -> Timestamp {
@@ -341,6 +350,7 @@ impl Monitor {
         }
         self.machine.advance(self.elapsed);
         self.announce_all();
+        self.expire_agent();
     }
 
     /// When something will happen by itself.
@@ -349,7 +359,13 @@ impl Monitor {
         if self.machine.end().is_some() || self.machine.vm().thread() == Thread::MainLoop {
             return None;
         }
-        self.machine.deadline().into_iter().chain(self.timer()).min()
+        let agent = self.agent.as_ref().and_then(|agent| agent.deadline());
+        self.machine
+            .deadline()
+            .into_iter()
+            .chain(self.timer())
+            .chain(agent)
+            .min()
     }
 
     /// What became of the process, once it has ended.
@@ -462,6 +478,9 @@ impl Monitor {
     /// The clients of the other character devices, for `query-chardev`.
     pub fn set_connected(&mut self, chardev: &str, connected: bool) {
         self.own.set_connected(chardev, connected);
+        if let Some(agent) = self.agent.as_mut().filter(|agent| agent.chardev() == chardev) {
+            agent.set_connected(connected);
+        }
     }
 }
 
@@ -475,13 +494,7 @@ fn lookup(name: &str, settings: &Settings) -> Lookup {
             allow_oob: own.allow_oob,
         };
     }
-    let recorded = || {
-        settings
-            .profile
-            .as_ref()
-            .is_some_and(|profile| profile.knows(name))
-    };
-    if values::is_lookup(name) || recorded() {
+    if values::is_lookup(name) || settings.profile.knows(name) {
         Lookup::Found { allow_oob: false }
     } else {
         Lookup::NotFound

@@ -92,6 +92,8 @@ pub struct Options {
     pub message_guest_name: bool,
     /// The devices, in the order given, `-watchdog`'s among them.
     pub devices: Vec<Device>,
+    /// The ids of the objects of `-object`, in the order given.
+    pub objects: Vec<String>,
     /// The disks, in the order given.
     pub disks: Vec<Disk>,
     /// `-run-with exit-with-parent=on`: the death of the parent is a SIGTERM.
@@ -183,6 +185,7 @@ impl Options {
             message_timestamps: false,
             message_guest_name: false,
             devices: Vec::new(),
+            objects: Vec::new(),
             disks: Vec::new(),
             exit_with_parent: false,
             default_devices: true,

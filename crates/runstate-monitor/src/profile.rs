@@ -12,13 +12,28 @@
 mod questions;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
+use runstate::Release;
 use runstate_qmp::{Error, ErrorClass, Layout, Object, Value, Version, object};
 
 pub use questions::{Question, domain, followed_by, probe};
 
 /// The version of the format that this crate writes and reads.
 const FORMAT: i64 = 1;
+
+/// What is answered where nothing was recorded: the machines, devices and CPU models that the stand-in has something to do
+/// with, and what libvirt insists on. `RELEASE` stands for the release in the names of machine types.
+const SMALL: &str = include_str!("../data/small.profile");
+
+/// A profile that is read when it is first asked for.
+pub type LazyProfile = LazyLock<Profile, Box<dyn FnOnce() -> Profile + Send + Sync>>;
+
+/// The project's own small profile, for where nothing was recorded: enough for libvirt to start a domain.
+#[must_use]
+pub fn small(release: Release) -> Arc<LazyProfile> {
+    Arc::new(LazyLock::new(Box::new(move || Profile::small(release))))
+}
 
 /// Recorded answers, by command and arguments.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,6 +60,13 @@ impl Profile {
         Self {
             answers: BTreeMap::new(),
         }
+    }
+
+    /// The project's own small profile.
+    fn small(release: Release) -> Self {
+        let (major, minor, _) = release.version();
+        let text = SMALL.replace("RELEASE", &format!("{major}.{minor}"));
+        Self::parse(text.as_bytes()).expect("it is part of the source, and tested")
     }
 
     /// Reads a profile.
@@ -242,6 +264,21 @@ mod tests {
         assert_eq!(read, profile);
         let other_order = object! { "property": "x", "path": "/nope" };
         assert_eq!(read.answer("qom-get", &other_order), Some(&Err(error)));
+    }
+
+    #[test]
+    fn the_small_profile_names_machines_by_release() {
+        for release in Release::WITH_POINTS {
+            let profile = Profile::small(*release);
+            let (major, minor, _) = release.version();
+            let machines = profile.returned("query-machines").and_then(Value::as_array);
+            let names = machines
+                .into_iter()
+                .flatten()
+                .filter_map(|machine| machine.get("name")?.as_str());
+            let expected = ["pc-i440fx", "pc-q35"].map(|board| format!("{board}-{major}.{minor}"));
+            assert!(names.skip(1).eq(&expected), "{release:?}");
+        }
     }
 
     #[test]

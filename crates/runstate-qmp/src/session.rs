@@ -185,6 +185,10 @@ impl Session {
     /// A client has connected: it is greeted. `CHR_EVENT_OPENED` in `monitor_qmp_event()`.
     pub fn connect(&mut self) {
         self.close();
+        if !self.config.negotiates {
+            self.mode = Mode::Command;
+            return;
+        }
         self.mode = Mode::Negotiation;
         let (greeting, layout) = (self.config.greeting(), self.config.layout);
         self.output
@@ -370,7 +374,7 @@ impl Session {
                 return None;
             }
         };
-        let known = if command.name == capabilities::NAME {
+        let known = if command.name == capabilities::NAME && self.config.negotiates {
             Lookup::Found { allow_oob: false }
         } else if self.mode == Mode::Negotiation {
             Lookup::NotFound
@@ -401,7 +405,7 @@ impl Session {
             id,
             oob,
         } = command;
-        if name == capabilities::NAME {
+        if name == capabilities::NAME && self.config.negotiates {
             let complete = self.mode == Mode::Command;
             let answer = capabilities::negotiate(&arguments, complete, self.config.offer_oob);
             let answer = answer.map(|oob| {

@@ -159,8 +159,10 @@ impl Asked {
         if !arguments.is_empty() {
             message.insert("arguments", arguments.clone());
         }
-        let text = Value::from(message).print(Layout::Compact);
-        writeln!(self.input, "{text}")
+        // In one write: QEMU obeys `quit` at its closing brace, and may be gone before a line end of its own.
+        let text = Value::from(message).print(Layout::Compact) + "\n";
+        self.input
+            .write_all(text.as_bytes())
             .map_err(|error| Trouble::new(format_args!("QEMU does not listen: {error}")))?;
         loop {
             let message = self.message()?;

@@ -51,6 +51,9 @@ pub struct Args {
     /// How many VMs
     #[arg(long, value_name = "N", default_value_t = 1, requires = "dir")]
     count: usize,
+    /// A guest without an agent, even where it has the port org.qemu.guest_agent.0
+    #[arg(long)]
+    no_agent: bool,
     /// Let TCP clients of other hosts in
     #[arg(long)]
     allow_remote: bool,
@@ -81,16 +84,19 @@ pub(super) fn run(args: &Args, ui: &mut Ui) -> CommandResult {
     if let Some(dir) = &args.dir {
         std::fs::create_dir_all(dir).map_err(|error| Trouble::file("create", dir, &error))?;
     }
-    let profile = args.profile.as_deref().map(serve::lazy_profile);
+    let mut profile = None;
     for index in 0..args.count {
         let (release, version, setup) = setup(args, index)?;
         let settings = Settings {
             setup: Setup::new(release, setup),
-            profile: profile.clone(),
+            profile: Arc::clone(
+                profile.get_or_insert_with(|| serve::lazy_profile(args.profile.as_deref(), release)),
+            ),
             version,
             epoch: serve::epoch_micros(),
             pid: std::process::id(),
             faults: args.faults.clone(),
+            agent: !args.no_agent,
         };
         let served = Served {
             settings: Arc::new(settings),

@@ -9,9 +9,10 @@ use mio::{Events, Poll, Token};
 use runstate_monitor::machine::End;
 
 use super::clock::instant;
+use super::links::vm_of;
 use super::open::OpenError;
 use super::signals::{Signal, Signals};
-use super::vm::{Served, Vm, vm_of};
+use super::vm::{Served, Vm};
 
 /// Every VM of the process.
 #[derive(Debug)]

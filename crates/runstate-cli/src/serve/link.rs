@@ -20,6 +20,8 @@ pub(crate) enum Role {
     Hmp,
     /// qtest.
     Qtest,
+    /// The agent in the guest.
+    Agent,
     /// The control socket of the stand-in.
     Control,
     /// Nothing reads it.

@@ -12,6 +12,7 @@
 //! | `mode` | `RUNSTATE_MODE` | `run`, `single-step` or `wedge` |
 //! | `control` | `RUNSTATE_CONTROL` | a control socket |
 //! | `allow-remote` | `RUNSTATE_ALLOW_REMOTE` | `on`: TCP beyond this host |
+//! | `agent` | `RUNSTATE_AGENT` | `off`: the guest has no agent, even where it has the port `org.qemu.guest_agent.0` |
 //! | `show-ignored` | `RUNSTATE_SHOW_IGNORED` | `on`: say on stderr which options change nothing |
 
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub(crate) struct OwnSettings {
     pub(crate) mode: Mode,
     pub(crate) control: Option<String>,
     pub(crate) openness: Openness,
+    pub(crate) no_agent: bool,
     pub(crate) show_ignored: bool,
 }
 
@@ -44,6 +46,7 @@ const KEYS: &[(&str, &str)] = &[
     ("mode", "RUNSTATE_MODE"),
     ("control", "RUNSTATE_CONTROL"),
     ("allow-remote", "RUNSTATE_ALLOW_REMOTE"),
+    ("agent", "RUNSTATE_AGENT"),
     ("show-ignored", "RUNSTATE_SHOW_IGNORED"),
 ];
 
@@ -113,6 +116,7 @@ impl OwnSettings {
                     Openness::Loopback
                 };
             }
+            "agent" => self.no_agent = !on_or_off(value)?,
             "show-ignored" => self.show_ignored = on_or_off(value)?,
             _ => {
                 let keys: Vec<_> = KEYS.iter().map(|(key, _)| *key).collect();

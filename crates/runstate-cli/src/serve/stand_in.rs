@@ -7,9 +7,9 @@ use std::sync::{Arc, LazyLock};
 
 use runstate::{ExitStatus, Release};
 use runstate_monitor::machine::{End, Setup};
-use runstate_monitor::monitor::{LazyProfile, Settings};
+use runstate_monitor::monitor::Settings;
 use runstate_monitor::options::{Information, Options, Report};
-use runstate_monitor::profile::Profile;
+use runstate_monitor::profile::{self as profiles, LazyProfile, Profile};
 use runstate_monitor::scenario::File;
 use runstate_qmp::Version;
 
@@ -103,11 +103,12 @@ fn serve(
         .map_err(|why| fail(Report::error(why)))?;
     let settings = Settings {
         setup: Setup::new(release, options),
-        profile: own.profile.map(|path| lazy_profile(&path)),
+        profile: lazy_profile(own.profile.as_deref(), release),
         version,
         epoch: epoch_micros(),
         pid: std::process::id(),
         faults: own.faults,
+        agent: !own.no_agent,
     };
     let served = Served {
         settings: Arc::new(settings),
@@ -206,10 +207,12 @@ pub fn read_scenario(path: &Path) -> Result<Player, String> {
     Ok(Player::new(scenario))
 }
 
-/// A profile that is read when a client first asks for something in it.
+/// A profile that is read when a client first asks for something in it: the recorded one, or else the small one.
 #[must_use]
-pub fn lazy_profile(path: &Path) -> Arc<LazyProfile> {
-    let path = path.to_owned();
+pub fn lazy_profile(path: Option<&Path>, release: Release) -> Arc<LazyProfile> {
+    let Some(path) = path.map(Path::to_owned) else {
+        return profiles::small(release);
+    };
     Arc::new(LazyLock::new(Box::new(move || {
         profile::read(&path).unwrap_or_else(|error| {
             complain(&format!(
@@ -256,7 +259,7 @@ fn describe(information: Information, program: &str, version: &Version) -> Strin
             "{first}usage: {program} [options] [disk_image]\n\n\
              It takes QEMU's options; those that say nothing about run states change nothing.\n\n\
              -runstate KEY=VALUE,..  the stand-in's own settings: release, profile, fault, scenario, mode,\n                        \
-             control, allow-remote, show-ignored\n"
+             control, allow-remote, agent, show-ignored\n"
         ),
     }
 }

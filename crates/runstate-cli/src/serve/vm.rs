@@ -3,23 +3,20 @@
 use std::io::{self, Read as _};
 use std::sync::Arc;
 
-use mio::{Registry, Token};
+use mio::Registry;
 use runstate::{Host, Time};
 use runstate_monitor::faults::Send;
 use runstate_monitor::machine::End;
 use runstate_monitor::monitor::{Monitor, Settings};
-use runstate_monitor::options::{MonitorMode, Options};
 use runstate_monitor::scenario::Action;
 
 use super::clock::Clock;
 use super::control;
 use super::link::{Link, Role};
+use super::links;
 use super::open::{Chardevs, OpenError, Openness};
 use super::player::{Cue, Mode, Player};
 use super::qtest_log::QtestLog;
-
-/// How many links a VM may have: the low bits of a token are the link's.
-const LINK_BITS: usize = 7;
 
 /// A client that lets more than this many bytes lie unread gets no further command executed.
 const UNREAD_LIMIT: usize = 256 << 10;
@@ -92,7 +89,7 @@ impl Vm {
     ) -> Result<Self, (String, OpenError)> {
         let options = &served.settings.setup.options;
         let mut links = Vec::new();
-        if let Err(error) = open_links(&served, index, registry, waiting, &mut links) {
+        if let Err(error) = links::open(&served, index, registry, waiting, &mut links) {
             links.iter_mut().for_each(Link::unlink);
             return Err(error);
         }
@@ -115,6 +112,11 @@ impl Vm {
             qtest_log,
             abort: None,
         };
+        for link in &mut vm.links {
+            if vm.monitor.agent_chardev() == Some(&link.id) {
+                link.role = Role::Agent;
+            }
+        }
         if vm.player.is_some() {
             // From now on the executed commands are noted.
             vm.monitor.executed();
@@ -141,6 +143,7 @@ impl Vm {
             self.play(now);
         }
         let mut again = false;
+        let slept = self.monitor.agent_wants_input() == 0;
         for at in 0..self.links.len() {
             self.reconnect(at, now, registry);
             self.accept(at, registry);
@@ -151,6 +154,8 @@ impl Vm {
             self.play(now);
         }
         self.flush_all(registry);
+        // The guest's agent was sent something while the guest did not run.
+        again |= slept && self.monitor.agent_wants_input() > 0;
         Wish {
             again,
             gone: self.is_gone(registry),
@@ -332,7 +337,7 @@ impl Vm {
                     log.opened();
                 }
             }
-            Role::Control | Role::Idle => {}
+            Role::Agent | Role::Control | Role::Idle => {}
         }
     }
 
@@ -389,6 +394,8 @@ impl Vm {
         match link.role {
             Role::Qmp(port) if self.monitor.unsent(port) + link.unwritten.len() > UNREAD_LIMIT => 0,
             Role::Qmp(port) => self.monitor.wants_input(port),
+            Role::Agent if link.unwritten.len() > UNREAD_LIMIT => 0,
+            Role::Agent => self.monitor.agent_wants_input(),
             Role::Hmp | Role::Qtest | Role::Control if link.unwritten.len() > UNREAD_LIMIT => 0,
             Role::Hmp | Role::Qtest | Role::Control => 4096,
             Role::Idle => 0,
@@ -399,6 +406,10 @@ impl Vm {
         match self.links[at].role {
             Role::Qmp(port) => self.monitor.receive(port, bytes),
             Role::Qtest => self.take_qtest(at, bytes, registry),
+            Role::Agent => {
+                let said = self.monitor.agent(bytes);
+                self.links[at].unwritten.extend_from_slice(&said);
+            }
             Role::Hmp => {
                 for line in self.lines(at, bytes) {
                     let text = self.monitor.hmp(line.trim());
@@ -449,8 +460,17 @@ impl Vm {
 
     /// Executes what the monitors have; whether some may be left.
     fn run(&mut self, at: usize, registry: &Registry) -> bool {
-        if self.mode == Mode::Wedge || !matches!(self.links[at].role, Role::Qmp(_)) {
+        if self.mode == Mode::Wedge {
             return false;
+        }
+        match self.links[at].role {
+            Role::Qmp(_) => {}
+            Role::Agent => {
+                // What came before the guest slept.
+                self.take(at, &[], registry);
+                return false;
+            }
+            Role::Hmp | Role::Qtest | Role::Control | Role::Idle => return false,
         }
         let more = self.monitor.run(COMMANDS_AT_A_TIME);
         self.flush_all(registry);
@@ -514,7 +534,7 @@ impl Vm {
                     log.note("I", "CLOSED");
                 }
             }
-            Role::Hmp | Role::Control | Role::Idle => {}
+            Role::Agent | Role::Hmp | Role::Control | Role::Idle => {}
         }
         self.accept(at, registry);
     }
@@ -527,65 +547,3 @@ impl Vm {
 
 /// The prompt of HMP.
 const PROMPT: &str = "(qemu) ";
-
-/// The tokens of a link: of its listener, of its stream.
-const fn tokens(vm: usize, link: usize) -> (Token, Token) {
-    let base = (vm << LINK_BITS | link) << 1;
-    (Token(base), Token(base | 1))
-}
-
-/// The VM of a token.
-pub(crate) const fn vm_of(token: Token) -> usize {
-    token.0 >> (LINK_BITS + 1)
-}
-
-/// Opens every character device, and the control socket.
-fn open_links(
-    served: &Served,
-    index: usize,
-    registry: &Registry,
-    waiting: &mut dyn FnMut(&str, &str),
-    links: &mut Vec<Link>,
-) -> Result<(), (String, OpenError)> {
-    let options = &served.settings.setup.options;
-    for chardev in &options.chardevs {
-        let open = Chardevs {
-            chardev,
-            openness: served.openness,
-        }
-        .open(|filename| waiting(&chardev.location, filename))
-        .map_err(|error| (chardev.location.clone(), error))?;
-        let tokens = tokens(index, links.len());
-        links.push(Link::new(&chardev.id, role(options, &chardev.id), open, tokens));
-    }
-    if let Some(path) = &served.control {
-        let open = control::open(path).map_err(|error| (format!("control={path}"), error))?;
-        links.push(Link::new(
-            "control",
-            Role::Control,
-            open,
-            tokens(index, links.len()),
-        ));
-    }
-    for link in links {
-        link.register(registry)
-            .map_err(|error| (link.id.clone(), OpenError::from(error)))?;
-    }
-    Ok(())
-}
-
-fn role(options: &Options, chardev: &str) -> Role {
-    if options.qtest.as_deref() == Some(chardev) {
-        return Role::Qtest;
-    }
-    let mut ports = 0;
-    for monitor in &options.monitors {
-        match (monitor.chardev == chardev, monitor.mode) {
-            (true, MonitorMode::Control) => return Role::Qmp(ports),
-            (true, MonitorMode::Readline) => return Role::Hmp,
-            (false, MonitorMode::Control) => ports += 1,
-            (false, MonitorMode::Readline) => {}
-        }
-    }
-    Role::Idle
-}

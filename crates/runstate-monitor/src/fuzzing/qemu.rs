@@ -11,6 +11,7 @@ use crate::{
     machine::Setup,
     monitor::{Monitor, Settings},
     options::Options,
+    profile,
 };
 
 /// Takes a command line: the release is the first byte's, the words are what stands between line ends. What is refused is
@@ -129,10 +130,11 @@ fn launch(release: Release, options: Options) -> Monitor {
     let (major, minor, micro) = release.version();
     Monitor::launch(Arc::new(Settings {
         setup: Setup::new(release, options),
-        profile: None,
+        profile: profile::small(release),
         version: Version::new(major.into(), minor.into(), micro.into()),
         epoch: 0,
         pid: 1,
         faults: Vec::new(),
+        agent: true,
     }))
 }

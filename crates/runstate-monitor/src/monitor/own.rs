@@ -2,8 +2,9 @@
 
 mod act;
 mod introspect;
+mod objects;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use runstate::{Guest, Host};
 use runstate_qmp::{Error, ErrorClass, Object, Value, arguments::Arguments, object};
@@ -42,9 +43,14 @@ const fn early(name: &'static str, handler: Handler) -> Own {
 
 /// The commands, by name. `x-guest` and `x-host` are not QEMU's; they are in no list.
 const OWN: &[Own] = &[
+    own("chardev-add", objects::chardev_add),
+    own("chardev-remove", objects::chardev_remove),
     own("device_add", device_add),
     own("device_del", device_del),
+    early("object-add", objects::object_add),
+    early("object-del", objects::object_del),
     early("qom-list", qom_list),
+    early("qom-set", objects::qom_set),
     early("query-chardev", query_chardev),
     early("query-commands", introspect::query_commands),
     own("query-cpus-fast", query_cpus_fast),
@@ -79,6 +85,12 @@ pub(super) struct State {
     connected: Vec<String>,
     /// The devices with an id, and their kinds.
     peripherals: BTreeMap<String, String>,
+    /// The ids of the objects.
+    objects: BTreeSet<String>,
+    /// Character devices of run time, the newest last.
+    added: Vec<objects::Added>,
+    /// The ids of character devices of the command line that were removed.
+    removed: Vec<String>,
     pub(super) actions: Vec<Action>,
 }
 
@@ -90,8 +102,14 @@ impl State {
             .filter_map(|device| Some((device.id.clone()?, device.driver.clone())));
         Self {
             peripherals: named.collect(),
+            objects: options.objects.iter().cloned().collect(),
             ..Self::default()
         }
+    }
+
+    fn has_chardev(&self, id: &str, options: &Options) -> bool {
+        self.added.iter().any(|added| added.id == id)
+            || options.chardev(id).is_some() && !self.removed.iter().any(|removed| removed == id)
     }
 
     pub(super) fn set_connected(&mut self, chardev: &str, connected: bool) {
@@ -105,14 +123,23 @@ impl State {
 /// `qmp_query_chardev()`, chardev/char.c. The newest comes first.
 fn query_chardev(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
     Arguments::new(arguments).finish()?;
+    let own = &monitor.own;
+    let added = own.added.iter().rev();
+    let added = added.map(|added| (added.id.as_str(), added.filename.clone()));
     let chardevs = monitor.settings.setup.options.chardevs.iter().rev();
-    Ok(chardevs
+    let chardevs = chardevs
+        .filter(|chardev| !own.removed.contains(&chardev.id))
         .map(|chardev| {
-            let connected = monitor.own.connected.contains(&chardev.id);
+            let connected = own.connected.contains(&chardev.id);
+            (chardev.id.as_str(), chardev.filename(connected))
+        });
+    Ok(added
+        .chain(chardevs)
+        .map(|(label, filename)| {
             Value::from(object! {
-                "label": chardev.id.as_str(),
-                "filename": chardev.filename(connected),
-                "frontend-open": true,
+                "label": label,
+                "filename": filename,
+                "frontend-open": monitor.is_frontend_open(label),
             })
         })
         .collect())

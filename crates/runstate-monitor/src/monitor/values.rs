@@ -1,6 +1,8 @@
 //! Commands that have little to do with run states: what they return where no profile says better.
 
-use runstate_qmp::{Error, ErrorClass, Object, Value, object};
+use runstate_qmp::{Error, ErrorClass, Object, Value, arguments::Arguments, object};
+
+use crate::profile::Profile;
 
 /// Commands that the machine answers, and the profile better.
 pub(super) const PROFILE_FIRST: &[&str] = &["query-target", "query-version"];
@@ -11,7 +13,6 @@ const EMPTY_LISTS: &[&str] = &[
     "query-block-exports",
     "query-block-jobs",
     "query-blockstats",
-    "query-cpu-definitions",
     "query-fdsets",
     "query-iothreads",
     "query-memdev",
@@ -33,16 +34,12 @@ const TAKEN: &[&str] = &[
     "block_set_io_throttle",
     "blockdev-add",
     "blockdev-del",
-    "chardev-remove",
     "closefd",
     "eject",
     "expire_password",
     "getfd",
     "netdev_add",
     "netdev_del",
-    "object-add",
-    "object-del",
-    "qom-set",
     "set_link",
     "set_password",
 ];
@@ -61,7 +58,6 @@ const OTHERS: &[&str] = &[
     "balloon",
     "query-balloon",
     "query-command-line-options",
-    "query-machines",
     "qom-list-types",
     "ringbuf-read",
 ];
@@ -73,13 +69,10 @@ pub(super) const ALLOWED_IN_PRECONFIG: &[&str] = &[
     "device-list-properties",
     "netdev_add",
     "netdev_del",
-    "object-add",
-    "object-del",
     "qom-get",
     "qom-list",
     "qom-list-properties",
     "qom-list-types",
-    "qom-set",
     "query-block",
     "query-block-exports",
     "query-block-jobs",
@@ -105,6 +98,33 @@ pub(super) fn is_lookup(name: &str) -> bool {
     names().any(|known| known == name)
 }
 
+/// What a profile has to say to a question that nearly is one of its own: a CPU model with properties set otherwise; a
+/// command that takes no arguments, with some.
+pub(super) fn near(profile: &Profile, command: &str, arguments: &Object) -> Option<Result<Value, Error>> {
+    if command == "query-cpu-model-expansion" {
+        let model = arguments.get("model")?;
+        let name = model.get("name")?.as_str()?;
+        let plain = object! { "type": arguments.get("type")?.clone(), "model": object! { "name": name } };
+        let mut answer = profile.answer(command, &plain)?.clone();
+        if let (Ok(Value::Object(answer)), Some(Value::Object(props))) = (&mut answer, model.get("props"))
+            && let Some(Value::Object(model)) = answer.get_mut("model")
+            && let Some(Value::Object(expanded)) = model.get_mut("props")
+        {
+            for (key, value) in props.iter() {
+                expanded.insert(key, value.clone());
+            }
+        }
+        return Some(answer);
+    }
+    let plain = profile.answer(command, &Object::new())?;
+    let mut checked = Arguments::new(arguments);
+    if command == "query-machines" {
+        // Since 9.1, for machines whose properties nobody recorded: they are left out.
+        let _ = checked.optional("compat-props");
+    }
+    Some(checked.finish().and_then(|()| plain.clone()))
+}
+
 /// What a command returns about what nothing is recorded of. `None`: there is no such command.
 pub(super) fn unknown(command: &str, arguments: &Object) -> Option<Result<Value, Error>> {
     let text = |key: &str| arguments.get(key).and_then(Value::as_str);
@@ -122,6 +142,10 @@ pub(super) fn unknown(command: &str, arguments: &Object) -> Option<Result<Value,
         },
         "device-list-properties" | "qom-list-properties" => match text("typename") {
             None => Err(missing("typename")),
+            Some(name) if command == "qom-list-properties" => Err(Error::new(
+                ErrorClass::DeviceNotFound,
+                format!("Class '{name}' not found"),
+            )),
             Some(name) => Err(not_found(name)),
         },
         "query-cpu-model-expansion" => match arguments
@@ -129,9 +153,7 @@ pub(super) fn unknown(command: &str, arguments: &Object) -> Option<Result<Value,
             .and_then(|model| model.get("name")?.as_str())
         {
             None => Err(missing("model")),
-            Some(name) => Err(Error::generic(format!(
-                "The CPU model '{name}' is not a valid CPU model"
-            ))),
+            Some(name) => Err(Error::generic(format!("CPU model '{name}' not found"))),
         },
         "balloon" | "query-balloon" => Err(Error::new(
             ErrorClass::DeviceNotActive,
@@ -143,7 +165,6 @@ pub(super) fn unknown(command: &str, arguments: &Object) -> Option<Result<Value,
             Some(name) => Err(Error::generic(format!("invalid option name: {name}"))),
         },
         "qom-list-types" => Ok(Value::Array(Vec::new())),
-        "query-machines" => Ok(machines()),
         _ => return None,
     })
 }
@@ -154,29 +175,4 @@ fn missing(parameter: &str) -> Error {
 
 fn not_found(name: &str) -> Error {
     Error::new(ErrorClass::DeviceNotFound, format!("Device '{name}' not found"))
-}
-
-/// The machine types that differ here, as `query-machines` lists them.
-fn machines() -> Value {
-    [
-        ("none", 1, false, false),
-        ("pc", 255, true, true),
-        ("q35", 288, true, false),
-    ]
-    .into_iter()
-    .map(|(name, cpus, hotplug, default)| {
-        let machine = object! {
-            "name": name,
-            "cpu-max": cpus,
-            "hotpluggable-cpus": hotplug,
-            "numa-mem-supported": hotplug,
-            "deprecated": false,
-        };
-        Value::from(if default {
-            machine.with("is-default", true)
-        } else {
-            machine
-        })
-    })
-    .collect()
 }

@@ -1,6 +1,7 @@
 //! The passes over the command line. `qemu_init()`, system/vl.c.
 
 use runstate::Release;
+use runstate_qmp::Value;
 
 use super::keyval::{self, Keys, Kind, Pairs, Syntax};
 use super::readconfig::Section;
@@ -167,6 +168,7 @@ impl Parser<'_> {
                 let device = device::parse(argument, &mut self.options.warnings)?;
                 self.options.devices.push(device);
             }
+            "object" => self.take_object(location, argument)?,
             "machine" | "M" | "accel" | "smp" | "m" => self.take_machine(option.name, location, argument)?,
             "incoming" => {
                 location.clone_into(&mut self.pending.incoming_at);
@@ -231,6 +233,27 @@ impl Parser<'_> {
             driver: model.to_owned(),
             ..super::Device::default()
         });
+    }
+
+    /// An object is remembered by its id; what it is changes nothing.
+    fn take_object(&mut self, location: &str, argument: &str) -> Result<(), Report> {
+        let id = if argument.starts_with('{') {
+            let value = Value::parse(argument.as_bytes()).map_err(|error| Report::error(error.words()))?;
+            value.get("id").and_then(Value::as_str).map(str::to_owned)
+        } else {
+            keyval::parse(
+                argument,
+                syntax(Some("qom-type"), ANY),
+                &mut self.options.warnings,
+            )?
+            .id
+        };
+        let Some(id) = id else {
+            return Err(Report::error("Parameter 'id' is missing"));
+        };
+        self.options.objects.push(id);
+        self.options.ignored.push(location.to_owned());
+        Ok(())
     }
 
     fn take_group(&mut self, name: &str, location: &str, argument: &str) -> Result<(), Report> {

@@ -4,6 +4,7 @@
     reason = "an integration binary is a test module as a whole"
 )]
 
+mod agent;
 mod cookbook;
 mod corpus;
 mod coverage;
@@ -13,4 +14,5 @@ mod qtest;
 mod regressions;
 mod scenario;
 mod schema;
+mod split;
 mod transcript;

@@ -8,30 +8,32 @@ use runstate_monitor::faults::{Fault, Send};
 use runstate_monitor::machine::{End, Setup};
 use runstate_monitor::monitor::{Monitor, Settings};
 use runstate_monitor::options::Options;
+use runstate_monitor::profile;
 use runstate_qmp::{Value, Version};
 
 use crate::transcript::{self, Recording, Step};
 
-fn launch(release: Release, options: &[String], faults: Vec<Fault>) -> Monitor {
+pub(crate) fn launch(release: Release, options: &[String], faults: Vec<Fault>) -> Monitor {
     let read = &mut |_: &str| Err(io::ErrorKind::NotFound.into());
     let options = Options::parse(options, release, read).expect("QEMU takes them");
     let (major, minor, micro) = release.version();
     Monitor::launch(Arc::new(Settings {
         setup: Setup::new(release, options),
-        profile: None,
+        profile: profile::small(release),
         version: Version::new(major.into(), minor.into(), micro.into()),
         epoch: 1_000_000_000_000_000,
         pid: 4711,
         faults,
+        agent: true,
     }))
 }
 
-fn words(line: &str) -> Vec<String> {
+pub(crate) fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
 
 /// Everything that is ready for the client of a monitor.
-fn sent(monitor: &mut Monitor, port: usize) -> Vec<String> {
+pub(crate) fn sent(monitor: &mut Monitor, port: usize) -> Vec<String> {
     let mut text = String::new();
     while let Send::Bytes(bytes) = monitor.send(port) {
         text.push_str(core::str::from_utf8(&bytes).expect("ASCII"));
@@ -39,14 +41,14 @@ fn sent(monitor: &mut Monitor, port: usize) -> Vec<String> {
     text.split_terminator("\r\n").map(str::to_owned).collect()
 }
 
-fn ask(monitor: &mut Monitor, port: usize, text: &str) -> Vec<String> {
+pub(crate) fn ask(monitor: &mut Monitor, port: usize, text: &str) -> Vec<String> {
     monitor.receive(port, text.as_bytes());
     while monitor.run(16) {}
     sent(monitor, port)
 }
 
 /// A monitor with one client that has negotiated.
-fn negotiated(release: Release, options: &str) -> Monitor {
+pub(crate) fn negotiated(release: Release, options: &str) -> Monitor {
     let mut line = words(options);
     line.extend(words("-qmp unix:/a,server=on,wait=off"));
     let mut monitor = launch(release, &line, Vec::new());
@@ -56,7 +58,7 @@ fn negotiated(release: Release, options: &str) -> Monitor {
 }
 
 /// A message without its timestamp, as the recordings have it.
-fn plain(message: &str) -> Value {
+pub(crate) fn plain(message: &str) -> Value {
     let mut value = Value::parse(message.as_bytes()).expect("the monitor prints JSON");
     if let Some(object) = value.as_object_mut() {
         object.remove("timestamp");
@@ -231,6 +233,141 @@ fn commands_that_are_listed_exist() {
             "{name}: {said:?}"
         );
     }
+}
+
+#[test]
+fn objects_and_character_devices_come_and_go() {
+    let mut monitor = negotiated(
+        Release::V10_0,
+        "-object secret,id=s0,data=x -chardev null,id=c0 -device isa-serial,chardev=c0",
+    );
+    // Recorded on 7.2.22 and 11.1.3.
+    for (command, arguments, error) in [
+        ("object-add", "'id':'x'", "Parameter 'qom-type' is missing"),
+        (
+            "object-add",
+            "'qom-type':'nope','id':'x'",
+            "Parameter 'qom-type' does not accept value 'nope'",
+        ),
+        (
+            "object-add",
+            "'qom-type':'memory-backend-ram','size':1",
+            "Parameter 'id' is missing",
+        ),
+        (
+            "object-add",
+            "'qom-type':'memory-backend-ram','id':'r'",
+            "Parameter 'size' is missing",
+        ),
+        (
+            "object-add",
+            "'qom-type':'memory-backend-ram','id':'r','size':'1'",
+            "Parameter 'size' expects uint64",
+        ),
+        (
+            "object-add",
+            "'qom-type':'memory-backend-ram','id':'r','size':1,'sized':1",
+            "Parameter 'sized' is unexpected",
+        ),
+        (
+            "object-add",
+            "'qom-type':'memory-backend-ram','id':'r','size':0",
+            "property 'size' of memory-backend-ram doesn't take value '0'",
+        ),
+        (
+            "object-add",
+            "'qom-type':'memory-backend-ram','id':'r','size':4096",
+            "",
+        ),
+        (
+            "object-add",
+            "'qom-type':'memory-backend-ram','id':'r','size':4096",
+            "attempt to add duplicate property 'r' to object (type 'container')",
+        ),
+        ("object-del", "'ida':'r'", "Parameter 'id' is missing"),
+        ("object-del", "'id':'r'", ""),
+        ("object-del", "'id':'r'", "object 'r' not found"),
+        ("object-del", "'id':'s0'", ""),
+        ("chardev-add", "'id':'c1','backend':{'type':'null','data':{}}", ""),
+        (
+            "chardev-add",
+            "'id':'c1','backend':{'type':'null','data':{}}",
+            "Chardev with id 'c1' already exists",
+        ),
+        (
+            "chardev-add",
+            "'id':'c2','backend':{'type':'nope','data':{}}",
+            "Parameter 'type' does not accept value 'nope'",
+        ),
+        (
+            "chardev-add",
+            "'id':'c2','backend':{}",
+            "Parameter 'backend.type' is missing",
+        ),
+        ("chardev-remove", "'id':'c1'", ""),
+        ("chardev-remove", "'id':'c1'", "Chardev 'c1' not found"),
+        ("chardev-remove", "'id':'c0'", "Chardev 'c0' is busy"),
+        (
+            "qom-set",
+            "'path':'/machine','property':'rtc-time'",
+            "Parameter 'value' is missing",
+        ),
+        (
+            "qom-set",
+            "'path':'/nope','property':'x','value':1",
+            "Device '/nope' not found",
+        ),
+        (
+            "qom-list-properties",
+            "'typename':'nope'",
+            "Class 'nope' not found",
+        ),
+        (
+            "device-list-properties",
+            "'typename':'nope'",
+            "Device 'nope' not found",
+        ),
+        (
+            "query-cpu-model-expansion",
+            "'type':'full','model':{'name':'nope'}",
+            "CPU model 'nope' not found",
+        ),
+    ] {
+        let said = ask(
+            &mut monitor,
+            0,
+            &format!("{{'execute':'{command}','arguments':{{{arguments}}}}}"),
+        );
+        let reply = plain(&said[0]);
+        let desc = reply.get("error").and_then(|error| error.get("desc")?.as_str());
+        assert_eq!(desc.unwrap_or_default(), error, "{command} {arguments}");
+    }
+}
+
+#[test]
+fn cpu_models_are_expanded_with_their_properties() {
+    let mut monitor = negotiated(Release::V10_0, "");
+    let said = ask(
+        &mut monitor,
+        0,
+        "{'execute':'query-cpu-model-expansion','arguments':{'type':'full','model':{'name':'qemu64','props':{'lm':false}}}}",
+    );
+    let reply = plain(&said[0]);
+    let model = reply
+        .get("return")
+        .and_then(|value| value.get("model"))
+        .expect("it is one of the profile's");
+    let props = model.get("props").expect("a model has some");
+    assert_eq!(
+        (props.get("lm"), props.get("fpu")),
+        (Some(&false.into()), Some(&true.into()))
+    );
+    let said = ask(
+        &mut monitor,
+        0,
+        "{'execute':'query-cpu-definitions','arguments':{'x':1}}",
+    );
+    assert!(said[0].contains("Parameter 'x' is unexpected"), "{said:?}");
 }
 
 #[test]

@@ -18,6 +18,9 @@ pub struct Config {
     pub offer_oob: bool,
     /// The option `pretty`.
     pub layout: Layout,
+    /// Whether a client is greeted and has to negotiate. A guest agent greets nobody, knows no `qmp_capabilities` and
+    /// executes commands from the start: qga/main.c.
+    pub negotiates: bool,
 }
 
 /// QEMU's version: `VersionInfo` of qapi/control.json.
@@ -42,6 +45,7 @@ impl Config {
             version,
             offer_oob: true,
             layout: Layout::Compact,
+            negotiates: true,
         }
     }
 

@@ -32,13 +32,15 @@ const EVENTS: &[(&str, bool)] = &[
 ];
 
 /// Every command, and whether it may be executed out of band.
-fn commands() -> BTreeMap<&'static str, bool> {
+fn commands(monitor: &Monitor) -> BTreeMap<&str, bool> {
     let machine = COMMANDS.iter().map(|info| (info.name, info.allow_oob));
     let own = names().map(|own| (own.name, own.allow_oob));
     let values = values::names().map(|name| (name, false));
+    let recorded = monitor.profile().commands().map(|(name, _)| (name, false));
     machine
         .chain(own)
         .chain(values)
+        .chain(recorded)
         .chain([("qmp_capabilities", false)])
         .collect()
 }
@@ -46,14 +48,11 @@ fn commands() -> BTreeMap<&'static str, bool> {
 /// The commands that there really are; those of a recorded QEMU where its profile has the list.
 pub(super) fn query_commands(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
     Arguments::new(arguments).finish()?;
-    if let Some(recorded) = monitor
-        .profile()
-        .and_then(|profile| profile.returned("query-commands"))
-    {
+    if let Some(recorded) = monitor.profile().returned("query-commands") {
         return Ok(recorded.clone());
     }
     // QEMU lists the one registered last first.
-    Ok(commands()
+    Ok(commands(monitor)
         .into_keys()
         .rev()
         .map(|name| Value::from(object! { "name": name }))
@@ -63,15 +62,12 @@ pub(super) fn query_commands(monitor: &mut Monitor, arguments: &Object) -> Resul
 /// The schema of a recorded QEMU, or else the commands and events without their arguments.
 pub(super) fn query_qmp_schema(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
     Arguments::new(arguments).finish()?;
-    if let Some(recorded) = monitor
-        .profile()
-        .and_then(|profile| profile.returned("query-qmp-schema"))
-    {
+    if let Some(recorded) = monitor.profile().returned("query-qmp-schema") {
         return Ok(recorded.clone());
     }
     let empty = object! { "name": "0", "meta-type": "object", "members": Value::Array(Vec::new()) };
     let any = object! { "name": "any", "meta-type": "builtin", "json-type": "value" };
-    let commands = commands().into_iter().map(|(name, oob)| {
+    let commands = commands(monitor).into_iter().map(|(name, oob)| {
         let command = object! { "name": name, "meta-type": "command", "arg-type": "0", "ret-type": "0" };
         if oob {
             command.with("allow-oob", true)

@@ -1,0 +1,224 @@
+//! Objects and character devices that come and go at run time: they are remembered by id, and nothing is opened.
+
+use runstate_qmp::{Error, ErrorClass, Object, Value, arguments::Arguments};
+
+use super::super::Monitor;
+
+/// The kinds of objects of QEMU for x86. `ObjectType`, qapi/qom.json; those for other boards are left out.
+const TYPES: &[&str] = &[
+    "authz-list",
+    "authz-listfile",
+    "authz-pam",
+    "authz-simple",
+    "can-bus",
+    "can-host-socketcan",
+    "colo-compare",
+    "cryptodev-backend",
+    "cryptodev-backend-builtin",
+    "cryptodev-vhost-user",
+    "dbus-vmstate",
+    "filter-buffer",
+    "filter-dump",
+    "filter-mirror",
+    "filter-redirector",
+    "filter-replay",
+    "filter-rewriter",
+    "input-barrier",
+    "input-linux",
+    "iothread",
+    "memory-backend-epc",
+    "memory-backend-file",
+    "memory-backend-memfd",
+    "memory-backend-ram",
+    "pr-manager-helper",
+    "qtest",
+    "rng-builtin",
+    "rng-egd",
+    "rng-random",
+    "secret",
+    "secret_keyring",
+    "sev-guest",
+    "throttle-group",
+    "tls-cipher-suites",
+    "tls-creds-anon",
+    "tls-creds-psk",
+    "tls-creds-x509",
+    "x-remote-object",
+    "x-vfio-user-server",
+];
+
+/// Members of every memory backend but for its size. `MemoryBackendProperties`, qapi/qom.json.
+const MEMORY: &[&str] = &[
+    "dump",
+    "host-nodes",
+    "merge",
+    "policy",
+    "prealloc",
+    "prealloc-context",
+    "prealloc-threads",
+    "reserve",
+    "share",
+    "x-use-canonical-path-for-ramblock-id",
+];
+
+/// Kinds of character devices. `ChardevBackendKind`, qapi/char.json.
+const BACKENDS: &[&str] = &[
+    "file",
+    "memory",
+    "msmouse",
+    "mux",
+    "null",
+    "parallel",
+    "pipe",
+    "pty",
+    "ringbuf",
+    "serial",
+    "socket",
+    "spiceport",
+    "spicevmc",
+    "stdio",
+    "testdev",
+    "udp",
+    "vc",
+    "wctablet",
+];
+
+/// A character device that was added at run time.
+#[derive(Clone, Debug)]
+pub(super) struct Added {
+    pub(super) id: String,
+    /// How `query-chardev` shows it.
+    pub(super) filename: String,
+}
+
+/// `qmp_object_add()`, qom/qom-qmp-cmds.c. The members of memory backends are checked, those of others taken.
+pub(super) fn object_add(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
+    let mut checked = Arguments::new(arguments);
+    let kind = checked
+        .required("qom-type")?
+        .one_of(|name| TYPES.iter().find(|known| **known == name))?;
+    let id = checked.required("id")?.string()?;
+    if kind.starts_with("memory-backend-") {
+        for name in MEMORY {
+            let _ = checked.optional(name);
+        }
+        let size = checked.required("size")?.uint64()?;
+        match *kind {
+            "memory-backend-file" => {
+                for name in ["align", "discard-data", "offset", "pmem", "readonly", "rom"] {
+                    let _ = checked.optional(name);
+                }
+                checked.required("mem-path")?.string()?;
+            }
+            "memory-backend-memfd" => {
+                for name in ["hugetlb", "hugetlbsize", "seal"] {
+                    let _ = checked.optional(name);
+                }
+            }
+            _ => {}
+        }
+        checked.finish()?;
+        if size == 0 {
+            return Err(Error::generic(format!(
+                "property 'size' of {kind} doesn't take value '0'"
+            )));
+        }
+    }
+    if monitor.own.objects.contains(id) {
+        return Err(Error::generic(format!(
+            "attempt to add duplicate property '{id}' to object (type 'container')"
+        )));
+    }
+    monitor.own.objects.insert(id.to_owned());
+    Ok(Value::empty())
+}
+
+/// `qmp_object_del()`.
+pub(super) fn object_del(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
+    let mut checked = Arguments::new(arguments);
+    let id = checked.required("id")?.string()?;
+    checked.finish()?;
+    if monitor.own.objects.remove(id) {
+        Ok(Value::empty())
+    } else {
+        Err(Error::generic(format!("object '{id}' not found")))
+    }
+}
+
+/// `qmp_chardev_add()`, chardev/char.c.
+pub(super) fn chardev_add(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
+    let mut checked = Arguments::new(arguments);
+    let id = checked.required("id")?.string()?;
+    let mut backend = checked.required("backend")?.structure()?;
+    let kind = backend
+        .required("type")?
+        .one_of(|name| BACKENDS.iter().find(|known| **known == name))?;
+    let _ = backend.required("data")?.structure()?;
+    backend.finish()?;
+    checked.finish()?;
+    if monitor.own.has_chardev(id, &monitor.settings.setup.options) {
+        return Err(Error::generic(format!("Chardev with id '{id}' already exists")));
+    }
+    monitor.own.added.push(Added {
+        id: id.to_owned(),
+        filename: (*kind).to_owned(),
+    });
+    Ok(Value::empty())
+}
+
+/// `qmp_chardev_remove()`: what a monitor, a device or qtest uses stays.
+pub(super) fn chardev_remove(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
+    let mut checked = Arguments::new(arguments);
+    let id = checked.required("id")?.string()?;
+    checked.finish()?;
+    let options = &monitor.settings.setup.options;
+    if !monitor.own.has_chardev(id, options) {
+        return Err(Error::generic(format!("Chardev '{id}' not found")));
+    }
+    let is_busy = options.monitors.iter().any(|other| other.chardev == id)
+        || options.qtest.as_deref() == Some(id)
+        || options
+            .devices
+            .iter()
+            .any(|device| device.property("chardev") == Some(id));
+    if is_busy {
+        return Err(Error::generic(format!("Chardev '{id}' is busy")));
+    }
+    monitor.own.added.retain(|added| added.id != id);
+    monitor.own.removed.push(id.to_owned());
+    Ok(Value::empty())
+}
+
+/// `qmp_qom_set()`, qom/qom-qmp-cmds.c: taken for what the profile knows, and for devices with an id.
+pub(super) fn qom_set(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
+    let mut checked = Arguments::new(arguments);
+    let path = checked.required("path")?.string()?;
+    let property = checked.required("property")?.string()?;
+    checked.required("value")?;
+    checked.finish()?;
+    let listed = runstate_qmp::object! { "path": path };
+    let device = path.strip_prefix("/machine/peripheral/");
+    let is_known = path == "/machine"
+        || device.is_some_and(|id| monitor.own.peripherals.contains_key(id))
+        || monitor.profile().answer("qom-list", &listed).is_some()
+        || path
+            .strip_prefix("/objects/")
+            .is_some_and(|id| monitor.own.objects.contains(id));
+    if !is_known {
+        return Err(Error::new(
+            ErrorClass::DeviceNotFound,
+            format!("Device '{path}' not found"),
+        ));
+    }
+    let known = monitor.profile().answer("qom-list", &listed);
+    let properties = known.and_then(|answer| answer.as_ref().ok()?.as_array());
+    let has_property = properties.is_none_or(|list| {
+        list.iter()
+            .any(|known| known.get("name").and_then(Value::as_str) == Some(property))
+    });
+    if has_property {
+        Ok(Value::empty())
+    } else {
+        Err(Error::generic(format!("Property '{path}.{property}' not found")))
+    }
+}

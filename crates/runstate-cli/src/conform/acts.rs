@@ -10,10 +10,11 @@ use super::gdb::Debugger;
 use super::i6300esb;
 use super::ports::{self, Access, PortWrite, ResetBy};
 use super::qemu::release_fifo;
+use super::rest::rests;
 use super::script::{Injection, Signal, undrivable};
 use super::serial::Sent;
 use super::stream;
-use super::wire::{Limit, take_in};
+use super::wire::Limit;
 
 impl Driver<'_> {
     /// The guest does one thing.
@@ -46,6 +47,11 @@ impl Driver<'_> {
                         self.qemu.qtest.answers()
                     }
                     Injection::Vcpu => {
+                        // Asked for while QEMU is sure to answer.
+                        let _ = self.qemu.vcpu_threads()?;
+                        // A guest that boots from now on does so because of what it is about to do.
+                        let sent = self.qemu.guest.send(0, Operation::Nothing, 0, 0, false)?;
+                        self.qemu.guest.wait(sent)?;
                         let sent = self.qemu.guest.perform(0, access, false)?;
                         self.performed(sent)
                     }
@@ -149,17 +155,28 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Waits until a vCPU has performed what it was sent. One that stops itself by it may never say so: then what QEMU
-    /// says in consequence is the sign.
+    /// Waits until a vCPU has performed what it was sent. One that stops itself by it may never say so: then that its
+    /// thread rests is the sign, that the guest boots anew, or at the latest what QEMU says in consequence.
     pub(super) fn performed(&mut self, sent: Sent) -> Result<(), Failure> {
         let limit = Limit::new("acknowledgement from the guest");
         let patience = Limit::of(core::time::Duration::from_millis(300), "sign");
+        let process = self.qemu.pid();
+        let thread = self.qemu.vcpu_threads()?.get(usize::from(sent.vcpu())).copied();
         while !self.qemu.guest.acknowledged(sent) {
             let gone = self.qemu.qmp.wire.closed || self.qemu.guest.wire.closed;
             if gone || (self.complete() && patience.is_over()) {
                 break;
             }
-            take_in(&mut [&mut self.qemu.guest.wire, &mut self.qemu.qmp.wire], limit)?;
+            let stopped =
+                self.qemu.guest.has_begun(sent)? && thread.is_some_and(|thread| rests(process, thread));
+            // What it said before it came to rest is there by now.
+            self.qemu.guest.wire.take_in();
+            if stopped || self.qemu.guest.has_rebooted() {
+                let _ = self.qemu.guest.acknowledged(sent);
+                break;
+            }
+            limit.check()?;
+            std::thread::sleep(core::time::Duration::from_micros(100));
             self.listen()?;
         }
         Ok(())

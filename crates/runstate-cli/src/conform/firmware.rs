@@ -43,6 +43,8 @@ const FULL: u8 = 0x10;
 pub const GO: u8 = 0x14;
 /// In a mailbox: the vCPU has performed the frame with this tag.
 pub const DONE: u8 = 0x18;
+/// In a mailbox: the vCPU is about to perform the write of the frame with this tag.
+pub const BEGUN: u8 = 0x19;
 /// In a mailbox: what the last port read gave, 4 bytes.
 pub const RESULT: u8 = 0x1c;
 /// Guest-physical address of the words that [`Operation::OutString`] writes.
@@ -377,6 +379,12 @@ fn done(asm: &mut Assembler) {
     asm.plains(&[plain::OUT_BYTE, plain::RET]);
 }
 
+/// Says that the write comes now, after which the vCPU may be stopped.
+fn begun(asm: &mut Assembler) {
+    asm.load_al(Base::Si, frame::TAG);
+    asm.store_al(Base::Bx, BEGUN);
+}
+
 fn port_operations(asm: &mut Assembler) {
     for (label, out) in [
         ("out_byte", plain::OUT_BYTE),
@@ -384,6 +392,7 @@ fn port_operations(asm: &mut Assembler) {
         ("out_dword", plain::OUT_DWORD),
     ] {
         asm.label(label);
+        begun(asm);
         asm.load_eax(Base::Si, frame::VALUE);
         asm.plain(out);
         done(asm);
@@ -399,6 +408,7 @@ fn port_operations(asm: &mut Assembler) {
         done(asm);
     }
     asm.label("out_string");
+    begun(asm);
     asm.load(Word::Cx, Base::Si, frame::VALUE);
     asm.plain(plain::PUSH_SI);
     asm.set(Word::Si, BUFFER);
@@ -414,6 +424,7 @@ fn memory_operations(asm: &mut Assembler) {
         ("store_dword", plain::STORE_FAR_DWORD),
     ] {
         asm.label(label);
+        begun(asm);
         asm.load_edi(Base::Si, frame::ADDRESS);
         asm.load_eax(Base::Si, frame::VALUE);
         asm.plain(store);

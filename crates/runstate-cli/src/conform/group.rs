@@ -9,6 +9,7 @@ use super::drive::Driver;
 use super::failure::Failure;
 use super::hold::Hold;
 use super::ports::{self, Access};
+use super::rest::rests;
 use super::script::{Act, Injection, Signal, undrivable};
 use super::serial::Sent;
 
@@ -130,11 +131,7 @@ impl Driver<'_> {
                 "a vCPU only arms the watchdog: it expires after what the others do, on the main loop's thread",
             );
         }
-        let threads = if parts.writes.contains(&Access::TripleFault) {
-            self.qemu.vcpu_threads()?
-        } else {
-            Vec::new()
-        };
+        let threads = self.qemu.vcpu_threads()?.to_vec();
         let mut held: Vec<(u8, Access, Sent)> = Vec::new();
         // The first vCPU takes what comes over the serial port for all of them, so its own comes last.
         let accesses: Vec<&Access> = parts.i6300esb.iter().chain(&parts.writes).collect();
@@ -144,10 +141,15 @@ impl Driver<'_> {
             self.qemu.guest.wait(sent)?;
             held.insert(0, (vcpu, *access, sent));
         }
-        let mut hold = Hold::new(self.qemu.pid())?;
+        let process = self.qemu.pid();
+        let stopped = |vcpu: u8| {
+            let thread = threads.get(usize::from(vcpu));
+            thread.is_some_and(|thread| rests(process, *thread))
+        };
+        let mut hold = Hold::new(process)?;
         if parts.i6300esb.is_some() {
-            let (_, _, sent) = held.remove(0);
-            self.qemu.guest.release(sent)?;
+            let (vcpu, _, sent) = held.remove(0);
+            self.qemu.guest.release(sent, &|| stopped(vcpu))?;
             hold.next_wait()?;
         }
         if let Some(signal) = parts.first {
@@ -155,7 +157,7 @@ impl Driver<'_> {
             hold.until_handled()?;
         }
         for (vcpu, access, sent) in held {
-            self.qemu.guest.release(sent)?;
+            self.qemu.guest.release(sent, &|| stopped(vcpu))?;
             if access == Access::TripleFault
                 && let Some(thread) = threads.get(usize::from(vcpu))
             {

@@ -13,6 +13,8 @@ pub struct ErrorDrive {
     pub device: String,
     /// Name of its block node.
     pub node: String,
+    /// Name of the disk that the guest sees, if the path that BLOCK_IO_ERROR tells has one.
+    pub disk: Option<String>,
     /// `werror` and `rerror`.
     pub policy: &'static str,
     /// Whether a request that is repeated succeeds.
@@ -42,6 +44,11 @@ impl ErrorDrive {
         let mut drive = Self {
             device: name(first, "device", "drive0"),
             node: name(first, "node-name", "node0"),
+            disk: first
+                .get("qom-path")
+                .and_then(Value::as_str)
+                .and_then(|path| path.strip_prefix("/machine/peripheral/"))
+                .map(str::to_owned),
             policy: policy(first)?,
             once,
             requests: Vec::new(),
@@ -96,7 +103,10 @@ impl ErrorDrive {
                  inject-error.{index}.once={once}"
             ));
         }
-        let device = format!("ide-hd,bus=ide.0,drive={}", self.device);
+        let mut device = format!("ide-hd,bus=ide.0,drive={}", self.device);
+        if let Some(disk) = &self.disk {
+            device.push_str(&format!(",id={disk}"));
+        }
         vec!["-drive".to_owned(), drive, "-device".to_owned(), device]
     }
 }

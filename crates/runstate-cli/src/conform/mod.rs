@@ -27,6 +27,7 @@ pub mod ports;
 pub mod qemu;
 pub mod qmp;
 pub mod qtest;
+mod rest;
 pub mod script;
 pub mod serial;
 pub mod shrink;

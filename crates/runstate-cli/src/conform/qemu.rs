@@ -35,6 +35,8 @@ pub struct Qemu {
     pub guest: Guest,
     /// QEMU's greeting, the member `QMP`.
     pub greeting: Value,
+    /// The threads of the vCPUs, once they have been asked for.
+    vcpus: Vec<i64>,
 }
 
 /// What prepares a QEMU's directory before it starts.
@@ -100,6 +102,7 @@ impl Qemu {
             qtest: Qtest::new(qtest),
             guest: Guest::new(com1, memory),
             greeting: Value::Null,
+            vcpus: Vec::new(),
         };
         match qemu.negotiate() {
             Ok(()) => Ok(qemu),
@@ -217,18 +220,25 @@ impl Qemu {
         self.asked(r#"{"execute": "query-migrate"}"#)
     }
 
-    /// The threads of the vCPUs, in their order.
+    /// The threads of the vCPUs, in their order; none before the machine is there, or when QEMU is gone.
     ///
     /// # Errors
     ///
     /// When QEMU does not answer.
-    pub fn vcpu_threads(&mut self) -> Result<Vec<i64>, Failure> {
+    pub fn vcpu_threads(&mut self) -> Result<&[i64], Failure> {
+        if self.vcpus.is_empty() {
+            self.vcpus = self.ask_vcpus()?;
+        }
+        Ok(&self.vcpus)
+    }
+
+    fn ask_vcpus(&mut self) -> Result<Vec<i64>, Failure> {
         let answer = self.control.ask(r#"{"execute": "query-cpus-fast"}"#)?;
-        let list = answer
+        let vcpus = answer
             .as_ref()
             .and_then(|answer| answer.get("return")?.as_array());
-        let thread = |cpu: &Value| cpu.get("thread-id")?.as_i64();
-        Ok(list.into_iter().flatten().filter_map(thread).collect())
+        let thread = |vcpu: &Value| vcpu.get("thread-id")?.as_i64();
+        Ok(vcpus.into_iter().flatten().filter_map(thread).collect())
     }
 
     /// Waits until a thread of QEMU sleeps, as a vCPU does that has stopped itself: it waits for a futex, and still does

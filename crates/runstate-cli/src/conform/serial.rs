@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 use super::failure::Failure;
-use super::firmware::{BOOTED, BUFFER, DONE, Frame, GO, MAILBOX, MAILBOX_SIZE, Operation};
+use super::firmware::{BEGUN, BOOTED, BUFFER, DONE, Frame, GO, MAILBOX, MAILBOX_SIZE, Operation};
 use super::ports::{Access, Width};
 use super::wire::{Limit, Wire, take_in};
 
@@ -23,6 +23,23 @@ pub struct Guest {
 pub struct Sent {
     vcpu: u8,
     tag: u8,
+}
+
+/// Where the mailbox of the frame's vCPU is.
+fn mailbox(sent: Sent) -> u64 {
+    u64::from(MAILBOX + MAILBOX_SIZE * u16::from(sent.vcpu))
+}
+
+fn unreachable_memory(error: std::io::Error) -> Failure {
+    Failure::qemu(format!("cannot reach the guest's memory: {error}"))
+}
+
+impl Sent {
+    /// The vCPU that it was for.
+    #[must_use]
+    pub const fn vcpu(self) -> u8 {
+        self.vcpu
+    }
 }
 
 impl Guest {
@@ -116,24 +133,42 @@ impl Guest {
         }
     }
 
-    /// Lets a held frame be performed, and waits until it was, with no help from QEMU's main loop.
+    /// Whether the guest has booted anew since the last frame that it acknowledged.
+    #[must_use]
+    pub fn has_rebooted(&self) -> bool {
+        self.wire.arrived.contains(&BOOTED)
+    }
+
+    /// Whether the vCPU has come to the port write of the frame.
+    ///
+    /// # Errors
+    ///
+    /// When the guest's memory cannot be read.
+    pub fn has_begun(&self, sent: Sent) -> Result<bool, Failure> {
+        Ok(self.read(sent, BEGUN)? == sent.tag)
+    }
+
+    fn read(&self, sent: Sent, offset: u8) -> Result<u8, Failure> {
+        let mut byte = [0];
+        self.memory
+            .read_exact_at(&mut byte, mailbox(sent) + u64::from(offset))
+            .map_err(unreachable_memory)?;
+        Ok(byte[0])
+    }
+
+    /// Lets a held frame be performed, and waits until it was, with no help from QEMU's main loop: until the guest says
+    /// so, or its vCPU has begun and `rests`.
     ///
     /// # Errors
     ///
     /// When the guest does not react.
-    pub fn release(&mut self, sent: Sent) -> Result<(), Failure> {
-        let mailbox = u64::from(MAILBOX + MAILBOX_SIZE * u16::from(sent.vcpu));
-        let shared = |error| Failure::qemu(format!("cannot reach the guest's memory: {error}"));
+    pub fn release(&mut self, sent: Sent, rests: &dyn Fn() -> bool) -> Result<(), Failure> {
         self.memory
-            .write_all_at(&[1], mailbox + u64::from(GO))
-            .map_err(shared)?;
+            .write_all_at(&[1], mailbox(sent) + u64::from(GO))
+            .map_err(unreachable_memory)?;
         let limit = Limit::new("reaction of the guest to the sign in its memory");
-        let mut done = [0];
         loop {
-            self.memory
-                .read_exact_at(&mut done, mailbox + u64::from(DONE))
-                .map_err(shared)?;
-            if done[0] == sent.tag {
+            if self.read(sent, DONE)? == sent.tag || (self.has_begun(sent)? && rests()) {
                 return Ok(());
             }
             limit.check()?;
@@ -149,7 +184,7 @@ impl Guest {
     pub fn write_sector(&mut self, port: u16) -> Result<Sent, Failure> {
         self.memory
             .write_all_at(&[0x5a; 512], u64::from(BUFFER))
-            .map_err(|error| Failure::qemu(format!("cannot reach the guest's memory: {error}")))?;
+            .map_err(unreachable_memory)?;
         self.send(0, Operation::OutString, u32::from(port), 256, false)
     }
 }

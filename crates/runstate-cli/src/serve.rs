@@ -6,6 +6,7 @@
 pub mod stand_in;
 
 mod clock;
+mod config_file;
 mod control;
 mod daemon;
 mod fd;

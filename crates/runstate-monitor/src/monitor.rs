@@ -3,6 +3,7 @@
 //! Bytes go in, bytes come out, time is an argument. A driver connects clients, gives what they send, lets the monitor
 //! [`run`](Monitor::run), sends what is to be sent, and comes back at the [`deadline`](Monitor::deadline).
 
+mod blocked;
 mod gear;
 mod guest_agent;
 mod own;
@@ -56,6 +57,8 @@ pub struct Monitor {
     gear: Option<Box<Gear>>,
     agent: Option<Box<Agent>>,
     own: own::State,
+    /// The command that the main thread is stuck in.
+    blocked: Option<blocked::Blocked>,
     /// Time since the launch on the host's clock.
     elapsed: Time,
     /// `quit` was obeyed: a fault may want to know.
@@ -112,6 +115,7 @@ impl Monitor {
             gear,
             agent: agent.map(Box::new),
             own,
+            blocked: None,
             elapsed: Time::ZERO,
             ending: false,
             executed: None,
@@ -169,6 +173,10 @@ impl Monitor {
         let count = self.ports.len();
         for k in 0..count {
             let port = (self.turn + k) % count;
+            // What a stuck main thread would execute waits. Its own monitor's thread goes on, for what is out of band.
+            if self.blocked.as_ref().is_some_and(|blocked| !blocked.is_on(port)) {
+                continue;
+            }
             let settings = &self.settings;
             let request = self.ports[port]
                 .session
@@ -189,6 +197,10 @@ impl Monitor {
             ticket,
             ..
         } = request;
+        if let Some(file) = blocked::file(&command, &arguments) {
+            self.blocked = Some(blocked::Blocked::new(port, ticket, file));
+            return;
+        }
         let own = self.own_reply(&command, &arguments);
         let is_quit = command == "quit";
         let silent = is_quit && self.settings.faults.contains(&Fault::NoQuitReply);

@@ -140,13 +140,13 @@ impl Asked {
 
     /// Asks a question and what follows from its answer.
     fn ask(&mut self, question: &Question, profile: &mut Profile) -> Result<(), Trouble> {
-        let reply = self.execute(question.command, &question.arguments)?;
+        let reply = self.execute(&question.command, &question.arguments)?;
         let is_missing = matches!(&reply, Err(error) if error.class() == ErrorClass::CommandNotFound);
         let follow = reply
             .as_ref()
             .map_or_else(|_| Vec::new(), |answer| profile::followed_by(question, answer));
         if !is_missing {
-            profile.insert(question.command, &question.arguments, reply);
+            profile.insert(&question.command, &question.arguments, reply);
         }
         for question in follow {
             self.ask(&question, profile)?;

@@ -17,6 +17,11 @@ const fn tokens(vm: usize, link: usize) -> (Token, Token) {
     (Token(base), Token(base | 1))
 }
 
+/// The token of a file that a command reads: the last link's, which no VM has.
+pub(super) const fn config_token(vm: usize) -> Token {
+    tokens(vm, (1 << LINK_BITS) - 1).0
+}
+
 /// The VM of a token.
 pub(crate) const fn vm_of(token: Token) -> usize {
     token.0 >> (LINK_BITS + 1)

@@ -11,6 +11,7 @@ use runstate_monitor::monitor::{Monitor, Settings};
 use runstate_monitor::scenario::Action;
 
 use super::clock::Clock;
+use super::config_file::ConfigFile;
 use super::control;
 use super::link::{Link, Role};
 use super::links;
@@ -63,6 +64,9 @@ pub struct Vm {
     gone_at: Option<Time>,
     signalled: bool,
     qtest_log: Option<QtestLog>,
+    /// What the VM's main thread is stuck reading.
+    config_file: Option<ConfigFile>,
+    index: usize,
     abort: Option<String>,
 }
 
@@ -110,6 +114,8 @@ impl Vm {
             gone_at: None,
             signalled: false,
             qtest_log,
+            config_file: None,
+            index,
             abort: None,
         };
         for link in &mut vm.links {
@@ -153,6 +159,7 @@ impl Vm {
             // A client may have sent the command that the scenario waits for.
             self.play(now);
         }
+        again |= self.read_config_file(registry);
         self.flush_all(registry);
         // The guest's agent was sent something while the guest did not run.
         again |= slept && self.monitor.agent_wants_input() > 0;
@@ -281,6 +288,29 @@ impl Vm {
                 Cue::Command(_) | Cue::End => return,
             }
         }
+    }
+
+    /// Goes on with a command that waits for a file. Whether it has ended, and others may follow.
+    fn read_config_file(&mut self, registry: &Registry) -> bool {
+        let Some(path) = self.monitor.blocked_on() else {
+            return false;
+        };
+        if self.config_file.is_none() {
+            match ConfigFile::open(path, registry, links::config_token(self.index)) {
+                Ok(Some(file)) => self.config_file = Some(file),
+                Ok(None) => self.monitor.unblock(Ok(())),
+                Err(error) => self.monitor.unblock(Err(super::open::reason(&error))),
+            }
+        }
+        if let Some(file) = &mut self.config_file {
+            if !file.is_read() {
+                return false;
+            }
+            file.deregister(registry);
+            self.config_file = None;
+            self.monitor.unblock(Ok(()));
+        }
+        true
     }
 
     fn reconnect(&mut self, at: usize, now: Time, registry: &Registry) {

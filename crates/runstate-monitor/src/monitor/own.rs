@@ -10,7 +10,7 @@ use runstate::{Guest, Host};
 use runstate_qmp::{Error, ErrorClass, Object, Value, arguments::Arguments, object};
 
 use super::Monitor;
-use crate::options::Options;
+use crate::options::{MachineFamily, Options};
 pub(super) use act::read as read_action;
 
 /// What a command does with the monitor.
@@ -175,6 +175,9 @@ fn query_cpus_fast(monitor: &mut Monitor, arguments: &Object) -> Result<Value, E
 fn query_hotpluggable_cpus(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
     Arguments::new(arguments).finish()?;
     let options = &monitor.settings.setup.options;
+    if options.machine_family() == MachineFamily::None {
+        return Err(Error::generic("machine does not support hot-plugging CPUs"));
+    }
     let model = options
         .cpu
         .as_deref()

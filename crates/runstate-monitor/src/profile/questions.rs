@@ -3,20 +3,25 @@
 //! The list is what libvirt 9.0 asks when it looks at an emulator and when it starts a domain, and what other clients
 //! ask when they connect.
 
+use std::borrow::Cow;
+
 use runstate_qmp::{Object, Value, object};
 
 /// A command and its arguments.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
     /// The command.
-    pub command: &'static str,
+    pub command: Cow<'static, str>,
     /// Its arguments.
     pub arguments: Object,
 }
 
 impl Question {
-    fn new(command: &'static str, arguments: Object) -> Self {
-        Self { command, arguments }
+    fn new(command: impl Into<Cow<'static, str>>, arguments: Object) -> Self {
+        Self {
+            command: command.into(),
+            arguments,
+        }
     }
 }
 
@@ -95,12 +100,13 @@ const PLAIN: &[&str] = &[
     "query-balloon",
     "query-dump-guest-memory-capability",
     "query-vm-generation-id",
+    "xen-event-list",
 ];
 
 /// The questions to a QEMU started with `-machine none`, those of libvirt's probe first.
 #[must_use]
 pub fn probe() -> Vec<Question> {
-    let plain = PLAIN.iter().map(|command| Question::new(command, Object::new()));
+    let plain = PLAIN.iter().map(|command| Question::new(*command, Object::new()));
     let devices = DEVICES
         .iter()
         .map(|name| Question::new("device-list-properties", object! { "typename": *name }));
@@ -159,9 +165,12 @@ pub fn domain() -> Vec<Question> {
     plain.chain(stats).chain(paths).collect()
 }
 
-/// The questions that follow from an answer: the properties that a list names.
+/// The questions that follow from an answer: the properties that a list names, the queries that a schema has.
 #[must_use]
 pub fn followed_by(question: &Question, answer: &Value) -> Vec<Question> {
+    if question.command == "query-qmp-schema" {
+        return queries(answer);
+    }
     if question.command != "qom-list" {
         return Vec::new();
     }
@@ -177,4 +186,55 @@ pub fn followed_by(question: &Question, answer: &Value) -> Vec<Question> {
         .filter_map(|property| property.get("name").and_then(Value::as_str))
         .map(|name| Question::new("qom-get", object! { "path": path, "property": name }))
         .collect()
+}
+
+/// Every query of a schema that needs no arguments. A query changes nothing.
+fn queries(schema: &Value) -> Vec<Question> {
+    let entries = schema.as_array().unwrap_or_default();
+    let text = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).map(str::to_owned);
+    let needs_arguments = |type_name: &str| {
+        let arguments = entries
+            .iter()
+            .find(|entry| entry.get("name").and_then(Value::as_str) == Some(type_name));
+        let members = arguments.and_then(|entry| entry.get("members")?.as_array());
+        // A member with a default may be left out.
+        members
+            .into_iter()
+            .flatten()
+            .any(|member| member.get("default").is_none())
+    };
+    let commands = entries
+        .iter()
+        .filter(|entry| entry.get("meta-type").and_then(Value::as_str) == Some("command"));
+    commands
+        .filter_map(|entry| {
+            let name = text(entry, "name")?;
+            let is_query = name.contains("query-") || name == "x-accel-stats";
+            let is_bare = is_query && !needs_arguments(&text(entry, "arg-type")?);
+            (is_bare && name != "query-qmp-schema").then(|| Question::new(name, Object::new()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queries_of_a_schema_follow_from_it() {
+        let schema = br#"[
+            {"name": "query-a", "meta-type": "command", "arg-type": "0", "ret-type": "0"},
+            {"name": "query-b", "meta-type": "command", "arg-type": "1", "ret-type": "0"},
+            {"name": "query-c", "meta-type": "command", "arg-type": "2", "ret-type": "0"},
+            {"name": "quit", "meta-type": "command", "arg-type": "0", "ret-type": "0"},
+            {"name": "query-d", "meta-type": "event", "arg-type": "0"},
+            {"name": "0", "meta-type": "object", "members": []},
+            {"name": "1", "meta-type": "object", "members": [{"name": "x", "type": "str"}]},
+            {"name": "2", "meta-type": "object", "members": [{"name": "x", "type": "str", "default": null}]}
+        ]"#;
+        let schema = Value::parse(schema).expect("JSON");
+        let asked = followed_by(&Question::new("query-qmp-schema", Object::new()), &schema);
+        let names: Vec<_> = asked.iter().map(|question| &*question.command).collect();
+        assert_eq!(names, ["query-a", "query-c"]);
+    }
 }

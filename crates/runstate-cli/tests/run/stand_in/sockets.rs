@@ -257,3 +257,60 @@ fn monitors_may_be_many_and_pretty() {
     }
     assert!(said.starts_with(b"QEMU 10.0.0 monitor - type 'help' for more information\r\n(qemu) "));
 }
+
+/// A command that reads a FIFO keeps QEMU's main thread waiting; what is executed out of band overtakes it.
+#[test]
+fn a_command_that_waits_for_a_file_is_overtaken() {
+    let room = Room::new();
+    let fifo = room.path("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo is there").success());
+    let _running = room.start("-S -qmp unix:{}/q,server=on,wait=off -qmp unix:{}/r,server=on,wait=off");
+    let mut client = room.client("q");
+    client.ask_message(r#"{"execute": "qmp_capabilities", "arguments": {"enable": ["oob"]}}"#);
+    let mut other = room.negotiated("r");
+    client.send(
+        format!(
+            r#"{{"execute": "blockdev-add", "id": "slow", "arguments": {{"driver": "blkdebug", "node-name": "n",
+                "config": "{}", "image": {{"driver": "null-co"}}}}}}"#,
+            fifo.display()
+        )
+        .as_bytes(),
+    );
+    client.send(br#"{"execute": "query-name", "id": "quick"}{"exec-oob": "migrate-pause", "id": "oob"}"#);
+    let id = |line: Option<String>| {
+        let line = line.expect("a message");
+        ["slow", "quick", "oob"]
+            .into_iter()
+            .find(|id| line.contains(&format!("\"id\": \"{id}\"")))
+    };
+    assert_eq!(id(client.line()), Some("oob"));
+    // The main thread is stuck for everybody.
+    other.send(br#"{"execute": "query-status"}"#);
+    let silent = other
+        .stream
+        .set_read_timeout(Some(core::time::Duration::from_millis(50)));
+    silent.expect("a timeout");
+    other.stream.read(&mut [0; 8]).expect_err("nobody is answered");
+    other
+        .stream
+        .set_read_timeout(Some(super::PATIENCE))
+        .expect("a timeout");
+    std::fs::write(&fifo, "").expect("it is read");
+    assert_eq!(id(client.line()), Some("slow"));
+    assert_eq!(id(client.line()), Some("quick"));
+    assert!(other.line().expect("a reply").contains("prelaunch"));
+    // What is no FIFO is read at once; what is not there is said.
+    let add = |file: &str| {
+        format!(
+            r#"{{"execute": "blockdev-add", "arguments": {{"driver": "blkdebug", "node-name": "m", "config": "{file}"}}}}"#
+        )
+    };
+    assert_eq!(other.ask_message(&add("/dev/null")), [r#"{"return": {}}"#]);
+    assert_eq!(
+        other.ask_message(&add("/nonexist")),
+        [
+            r#"{"error": {"class": "GenericError", "desc": "Could not read blkdebug config file: No such file or directory"}}"#
+        ]
+    );
+}

@@ -3,6 +3,7 @@
 //! No I/O and no clock of its own. [`Machine::execute`], [`Machine::guest`] and [`Machine::host`] make things happen,
 //! [`Machine::main_loop`] is one pass, [`Machine::advance`] lets time go by, and [`Machine::poll`] hands out what was said.
 
+mod clock;
 mod data;
 mod limit;
 mod setup;
@@ -20,6 +21,7 @@ pub use setup::{Setup, SetupError};
 pub use transitions::Transitions;
 
 use crate::scenario::IoErrors;
+use clock::Clock;
 use limit::Limits;
 
 /// What a monitor hears.
@@ -54,6 +56,7 @@ pub struct Machine {
     now: Time,
     /// The virtual clock; it stands still while no vCPU runs, unless qtest steps it.
     virtual_now: Time,
+    clock: Clock,
     limits: Limits,
     messages: VecDeque<Message>,
     end: Option<End>,
@@ -72,8 +75,10 @@ pub struct Machine {
 
 /// A snapshot on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Snapshot {
+pub(crate) struct Snapshot {
     suspended: bool,
+    /// Its virtual clock, as [`Clock::saved`] counts.
+    clock: i32,
 }
 
 impl Machine {
@@ -81,27 +86,30 @@ impl Machine {
     #[must_use]
     pub fn launch(setup: &Setup) -> Self {
         let (mut end, mut taken) = (None, Transitions::default());
-        let vm = Vm::launch(&setup.launch(), &mut |output| note(&mut end, &mut taken, output));
+        let snapshots = setup.snapshots();
+        let loaded = setup.options.loadvm.as_ref().and_then(|tag| snapshots.get(tag));
+        let mut clock = Clock::default();
+        clock.load(
+            loaded.map_or(0, |snapshot| snapshot.clock),
+            RunState::Prelaunch,
+            setup.release,
+        );
+        let vm = Vm::launch(&setup.launch(), &mut |output| {
+            note(&mut end, &mut taken, output);
+            if let Output::State { from, to } = output {
+                clock.hear(from, to, setup.release);
+            }
+        });
         let mut machine = Self {
             vm,
             now: Time::ZERO,
             virtual_now: Time::ZERO,
+            clock,
             limits: Limits::default(),
             messages: VecDeque::new(),
             end,
             taken,
-            snapshots: setup
-                .snapshots
-                .iter()
-                .map(|(tag, status)| {
-                    (
-                        tag.clone(),
-                        Snapshot {
-                            suspended: *status == RunState::Suspended,
-                        },
-                    )
-                })
-                .collect(),
+            snapshots,
             io_errors: setup.io_errors,
             failed_request: None,
             capabilities: BTreeSet::new(),
@@ -176,6 +184,13 @@ impl Machine {
     /// What cannot happen now.
     pub fn guest(&mut self, guest: Guest, data: Option<&Value>) -> Result<(), Impossible> {
         let data = data.and_then(Value::as_object);
+        if guest == Guest::Watchdog && self.arms_for_nothing() {
+            return Ok(());
+        }
+        if self.asserts_against(guest, data) {
+            self.collect(None, |vm, out| vm.fail_assertion(out));
+            return Ok(());
+        }
         let overwritten =
             guest == Guest::Panic && data::is_tdx(data) && self.release().tdx_panic_is_overwritten();
         self.possible(Input::Guest(guest), data)?;
@@ -197,6 +212,20 @@ impl Machine {
     pub fn host(&mut self, host: Host) -> Result<(), Impossible> {
         let job = self.job.as_deref().map(|id| object! { "id": id });
         self.possible(Input::Host(host), job.as_ref())
+    }
+
+    /// Whether a timer that a vCPU arms now does not expire. qtest's own clock is not the one that snapshots move.
+    fn arms_for_nothing(&self) -> bool {
+        let acts = self.vm.thread() == Thread::Vcpu && self.vm.run_state() == RunState::Running;
+        acts && !self.vm.is_gone() && !self.clock.timers_expire()
+    }
+
+    /// Whether it is a write to a disk that belongs to the other end of a migration. `bdrv_co_write_req_prepare()`,
+    /// block/io.c.
+    fn asserts_against(&self, guest: Guest, data: Option<&Object>) -> bool {
+        let acts = self.vm.thread() == Thread::MainLoop || self.vm.run_state() == RunState::Running;
+        let operation = data.and_then(|data| data.get("operation")?.as_str());
+        matches!(guest, Guest::IoError(_)) && self.vm.disks_given_away() && acts && operation != Some("read")
     }
 
     /// One pass of the main loop: timers first, then the requests.
@@ -280,8 +309,17 @@ impl Machine {
     ) -> Result<(), Error> {
         match self.handle(Input::Command(command), data) {
             Answer::Done | Answer::Impossible(_) => Ok(()),
+            Answer::Refused(Refusal::NotSnapshottable) => {
+                Err(refused(Refusal::NotSnapshottable, self.writable_disk()))
+            }
             Answer::Refused(refusal) => Err(refused(refusal, parameter)),
         }
+    }
+
+    /// The first disk that could be written. One of which the options do not tell is called so.
+    fn writable_disk(&self) -> &str {
+        let disk = self.setup.options.disks.iter().find(|disk| !disk.read_only);
+        disk.map_or("disk", |disk| &*disk.name)
     }
 
     pub(crate) fn set_capability(&mut self, name: &str, on: bool) {
@@ -296,8 +334,23 @@ impl Machine {
         self.snapshots.get(tag).map(|snapshot| snapshot.suspended)
     }
 
-    pub(crate) fn keep_snapshot(&mut self, tag: &str, suspended: bool) {
-        self.snapshots.insert(tag.to_owned(), Snapshot { suspended });
+    /// What a snapshot says that is made now.
+    pub(crate) fn state_to_save(&self) -> Snapshot {
+        Snapshot {
+            suspended: self.vm.stores_suspended(),
+            clock: self.clock.saved(self.vm.run_state(), self.release()),
+        }
+    }
+
+    pub(crate) fn keep_snapshot(&mut self, tag: &str, snapshot: Snapshot) {
+        self.snapshots.insert(tag.to_owned(), snapshot);
+    }
+
+    /// A snapshot was loaded by a VM in this state.
+    pub(crate) fn has_loaded(&mut self, tag: &str, run: RunState) {
+        if let Some(snapshot) = self.snapshots.get(tag) {
+            self.clock.load(snapshot.clock, run, self.vm.release());
+        }
     }
 
     pub(crate) fn delete_snapshot(&mut self, tag: &str) -> bool {
@@ -353,10 +406,14 @@ impl Machine {
             messages,
             end,
             taken,
+            clock,
             ..
         } = self;
         let out: &mut dyn FnMut(Output) = &mut |output| {
             note(end, taken, output);
+            if let Output::State { from, to } = output {
+                clock.hear(from, to, release);
+            }
             if let Output::Event(event) = output {
                 let message = message(event, data, release, *now);
                 if event.is_throttled(release) {

@@ -55,18 +55,20 @@ impl Vm {
             .with(self.shutdown_key(full), 4)
             .with(self.reset_key(full), 4)
             .with(
+                // Nobody asks for a stop in the last of them, `colo`.
                 match self.requests.vmstop() {
                     None => 0,
                     Some(state) => 1 + state as u64,
                 },
-                5,
+                4,
             )
             .with(if full { self.exit_code as u64 } else { 0 }, 8)
             .with(self.migration_key(full), 5)
             .with(self.old_state_key(), 4)
             .with((self.capabilities & self.capabilities_read(full)) as u64, 6)
             .with(self.incoming_key(full), 3)
-            .with(self.job as u64, 2);
+            .with(self.job as u64, 2)
+            .with(self.disks_key(full), 1);
         debug_assert!(packed.used == Self::KEY_BITS, "the fields add up");
         packed.bits
     }
@@ -83,6 +85,11 @@ impl Vm {
             | (requests.has(Requests::SUSPEND) as u64) << 5
             | ((full && requests.has(Requests::WAKEUP)) as u64) << 6
             | ((full && requests.has(Requests::POWERDOWN)) as u64) << 7
+    }
+
+    /// Asked by who saves or loads snapshots.
+    const fn disks_key(&self, full: bool) -> u64 {
+        (self.disks_given_away() && (full || self.flags.has(Flags::SNAPSHOT_DISK))) as u64
     }
 
     const fn shutdown_key(&self, full: bool) -> u64 {
@@ -130,7 +137,8 @@ impl Vm {
             | Migration::Cancelled
             | Migration::Colo
             | Migration::ColoFailover
-            | Migration::CancellingColo => false,
+            | Migration::CancellingForever
+            | Migration::SetupForever => false,
         };
         if read { self.old_state as u64 } else { 0 }
     }
@@ -161,7 +169,8 @@ impl Vm {
             | Migration::ColoFailover
             | Migration::Cancelling
             | Migration::CancellingStopped
-            | Migration::CancellingColo => 0,
+            | Migration::CancellingForever
+            | Migration::SetupForever => 0,
         };
         // An incoming stream asks for it when it comes.
         if self.awaits_incoming() {

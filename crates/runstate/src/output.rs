@@ -19,11 +19,12 @@ pub enum Output {
     },
     /// QEMU leaves its main loop, or exits at once, and its process ends with this status.
     Exit(ExitStatus),
-    /// QEMU calls `abort()`: the transition is not in the graph.
+    /// QEMU calls `abort()`: the transition is not in the graph. Where both states are the same it is an assertion about
+    /// something else than the run state.
     Abort {
         /// The state it was in, and stays in.
         from: RunState,
-        /// The state that is not allowed.
+        /// The state that is not allowed, or the same.
         to: RunState,
     },
 }

@@ -352,6 +352,14 @@ impl Release {
         (self as u8) < Self::V9_1 as u8
     }
 
+    /// `migrate` beside an incoming migration that has left `inmigrate` aborts QEMU; before, it is refused.
+    ///
+    /// 7e71439243 "migration: yank: Move register instance earlier" (11.0).
+    #[must_use]
+    pub const fn second_yank_aborts(self) -> bool {
+        self as u8 >= Self::V11_0 as u8
+    }
+
     /// `migrate-incoming` takes `exit-on-error`.
     ///
     /// dbea1c89da "qapi: introduce exit-on-error parameter for migrate-incoming" (9.1).

@@ -66,6 +66,8 @@ impl Flags {
     pub(crate) const AUTOSTART: u16 = 1 << 1;
     pub(crate) const DUMPING: u16 = 1 << 2;
     pub(crate) const DUMP_RESUMES: u16 = 1 << 3;
+    /// The disks belong to the other end of a migration: `BDRV_O_INACTIVE`, block/block.c.
+    pub(crate) const DISKS_GIVEN_AWAY: u16 = 1 << 11;
     // From here on they are the launch's and never change.
     pub(crate) const MAIN_LOOP_THREAD: u16 = 1 << 4;
     pub(crate) const CPUS_RESETTABLE: u16 = 1 << 5;
@@ -131,6 +133,8 @@ impl Vm {
         };
         // An abort in here is told to `out` and recorded in `life`, as any other.
         if launch.incoming != IncomingOption::None && vm.set(RunState::Inmigrate, out).is_ok() {
+            // blk_new_open(), block/block-backend.c
+            vm.flags.set(Flags::DISKS_GIVEN_AWAY, true);
             vm.incoming = if launch.incoming == IncomingOption::Uri {
                 Incoming::Started
             } else {
@@ -309,6 +313,29 @@ impl Vm {
         self.run = to;
         out(Output::State { from, to });
         Ok(())
+    }
+
+    /// Whether the disks belong to the other end of a migration: nothing may be written to them.
+    #[must_use]
+    pub const fn disks_given_away(&self) -> bool {
+        self.flags.has(Flags::DISKS_GIVEN_AWAY)
+    }
+
+    /// An assertion fails that is about what only the driver knows: QEMU aborts.
+    pub fn fail_assertion(&mut self, out: &mut impl FnMut(Output)) {
+        if !self.is_gone() {
+            let Aborted = self.assertion_fails(out);
+        }
+    }
+
+    /// QEMU finds what must not be, and calls `abort()`: no transition.
+    pub(crate) fn assertion_fails(&mut self, out: &mut impl FnMut(Output)) -> Aborted {
+        self.life = Life::Aborted;
+        out(Output::Abort {
+            from: self.run,
+            to: self.run,
+        });
+        Aborted
     }
 
     /// `replay_play_runstate_transitions_def[]`, system/runstate.c (9.1).

@@ -88,6 +88,8 @@ pub(super) struct Driver<'a> {
     pub(super) resets: usize,
     /// Slot and function of the i6300esb, once it was found.
     pub(super) i6300esb: Option<u8>,
+    /// The migration that is cancelled has never begun.
+    pub(super) stuck: bool,
     /// The step that is being driven.
     pub(super) step: usize,
     transcript: Transcript,
@@ -128,6 +130,7 @@ pub fn drive(bench: &Bench, script: &Script, forecast: Option<&Forecast>) -> Res
         errors: 0,
         resets: script.steps.len(),
         i6300esb: None,
+        stuck: false,
         step: 0,
         transcript: Transcript::default(),
     };
@@ -213,7 +216,16 @@ impl Driver<'_> {
         self.before_command(command)?;
         self.qemu.qmp.wire.send(format!("{command}\n").as_bytes())?;
         self.answered(1)?;
-        self.after_command(command)
+        let last = self
+            .transcript
+            .heard
+            .iter()
+            .rev()
+            .find(|heard| heard.message.is_answer());
+        if last.is_some_and(|heard| heard.message.value.get("return").is_some()) {
+            self.after_command(command)?;
+        }
+        Ok(())
     }
 
     /// Waits for so many answers.

@@ -22,6 +22,9 @@ pub enum Order {
     /// Until 8.2 a suspended guest is woken when its migration comes to the switchover: WAKEUP comes from the main loop
     /// some time after, before or after the migration's STOP (`migration_completion()`, migration/migration.c, 7.2).
     WakeupAtSwitchover,
+    /// A migration that is cancelled while the VM stands still for its switchover: its thread starts the VM again, and RESUME
+    /// comes before the reply or after it (`migrate_fd_cancel()`, `migration_iteration_finish()`, migration/migration.c, 7.2).
+    ResumeAtCancel,
     /// The limit on WATCHDOG counts virtual time under the qtest accelerator, and real time in the QEMU under TCG that
     /// stands in for it: one that was held back may come while the VM is stopped (`monitor_get_event_clock()`,
     /// monitor/monitor.c).
@@ -39,10 +42,11 @@ pub struct Leeway {
 
 impl Order {
     /// Every rule.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::MigrationThread,
         Self::MigrationPasses,
         Self::WakeupAtSwitchover,
+        Self::ResumeAtCancel,
         Self::WatchdogClock,
     ];
 
@@ -53,6 +57,7 @@ impl Order {
             Self::MigrationThread => "migration-thread",
             Self::MigrationPasses => "migration-passes",
             Self::WakeupAtSwitchover => "wakeup-at-switchover",
+            Self::ResumeAtCancel => "resume-at-cancel",
             Self::WatchdogClock => "watchdog-clock",
         }
     }
@@ -63,6 +68,8 @@ impl Order {
             Self::MigrationThread => name(message) == Some("MIGRATION"),
             Self::MigrationPasses => name(message) == Some("MIGRATION_PASS"),
             Self::WakeupAtSwitchover => name(message) == Some("WAKEUP"),
+            // It only changes places with its neighbour: see `resume_after_reply`.
+            Self::ResumeAtCancel => false,
             Self::WatchdogClock => name(message) == Some("WATCHDOG"),
         }
     }
@@ -70,7 +77,7 @@ impl Order {
     /// Whether the rule can apply to these messages at all.
     fn applies(self, leeway: Leeway, messages: &[&Value]) -> bool {
         match self {
-            Self::MigrationThread | Self::MigrationPasses => true,
+            Self::MigrationThread | Self::MigrationPasses | Self::ResumeAtCancel => true,
             // Only a migration stops the VM beside a WAKEUP: the two stand next to each other.
             Self::WakeupAtSwitchover => {
                 leeway.release < Release::V9_0
@@ -92,7 +99,7 @@ impl Order {
         let all = theirs;
         let (ours, theirs) = (only(ours), only(theirs));
         match self {
-            Self::WakeupAtSwitchover | Self::WatchdogClock => ours == theirs,
+            Self::WakeupAtSwitchover | Self::ResumeAtCancel | Self::WatchdogClock => ours == theirs,
             // A real migration is active at once; the scenario's when the host lets it converge.
             Self::MigrationThread => same_but_active(&ours, &theirs),
             Self::MigrationPasses => {
@@ -157,7 +164,8 @@ pub enum Comparison {
 #[must_use]
 pub fn compare(model: &Prediction, qemu: &drive::Transcript, leeway: Leeway) -> Comparison {
     let ours: Vec<&Value> = model.heard.iter().map(|(_, message)| message).collect();
-    let theirs: Vec<&Value> = qemu.heard.iter().map(|heard| &heard.message.value).collect();
+    let (heard, turned) = resume_after_reply(model, qemu);
+    let theirs: Vec<&Value> = heard.iter().map(|(_, message)| *message).collect();
     let same_end = same_end(model, qemu);
     let allowed: Vec<Order> = Order::ALL
         .into_iter()
@@ -166,10 +174,9 @@ pub fn compare(model: &Prediction, qemu: &drive::Transcript, leeway: Leeway) -> 
     let stays = |message: &Value| !allowed.iter().any(|order| order.moves(message));
     // What does not move comes after the same steps on both sides.
     let our_fixed: Vec<&(usize, Value)> = model.heard.iter().filter(|(_, message)| stays(message)).collect();
-    let their_fixed: Vec<(usize, &Value)> = qemu
-        .heard
+    let their_fixed: Vec<(usize, &Value)> = heard
         .iter()
-        .map(|heard| (heard.step, &heard.message.value))
+        .copied()
         .filter(|(_, message)| stays(message))
         .collect();
     let fixed = our_fixed.len() == their_fixed.len()
@@ -178,12 +185,13 @@ pub fn compare(model: &Prediction, qemu: &drive::Transcript, leeway: Leeway) -> 
             .zip(&their_fixed)
             .all(|(ours, theirs)| ours.0 == theirs.0 && ours.1 == *theirs.1);
     if same_end && fixed && allowed.iter().all(|order| order.possible(&ours, &theirs)) {
-        if ours == theirs {
+        if ours == theirs && !turned {
             return Comparison::Same;
         }
-        let used = allowed
-            .into_iter()
-            .filter(|order| theirs.iter().any(|message| order.moves(message)));
+        let used = allowed.into_iter().filter(|order| {
+            let moved = ours != theirs && theirs.iter().any(|message| order.moves(message));
+            moved || (*order == Order::ResumeAtCancel && turned)
+        });
         return Comparison::Reordered(used.collect());
     }
     let agree = model
@@ -195,6 +203,27 @@ pub fn compare(model: &Prediction, qemu: &drive::Transcript, leeway: Leeway) -> 
         })
         .count();
     Comparison::Differs(agree)
+}
+
+/// QEMU's messages with RESUME after the reply of the command that cancelled the migration, as the model has it, where the two
+/// stand side by side; and whether they were turned.
+fn resume_after_reply<'a>(
+    model: &Prediction,
+    qemu: &'a drive::Transcript,
+) -> (Vec<(usize, &'a Value)>, bool) {
+    let heard = qemu.heard.iter().map(|heard| (heard.step, &heard.message.value));
+    let mut heard: Vec<(usize, &Value)> = heard.collect();
+    let mut turned = false;
+    for first in 1..heard.len() {
+        let (step, reply) = heard[first];
+        let (before, resume) = heard[first - 1];
+        let answers = reply.get("return").is_some() && model.cancels.contains(&step);
+        if answers && before == step && name(resume) == Some("RESUME") {
+            heard.swap(first - 1, first);
+            turned = true;
+        }
+    }
+    (heard, turned)
 }
 
 fn same_end(model: &Prediction, qemu: &drive::Transcript) -> bool {
@@ -241,6 +270,7 @@ mod tests {
                 .map(|(step, text)| (*step, text.parse().expect("JSON")))
                 .collect(),
             exit: None,
+            cancels: vec![4],
         };
         let qemu = Transcript {
             heard: theirs
@@ -326,6 +356,25 @@ mod tests {
     }
 
     #[test]
+    fn resume_races_with_the_reply_of_a_cancel_only() {
+        let (ours, theirs) = ([(4, RETURN), (4, RESUME)], [(4, RESUME), (4, RETURN)]);
+        let open = Comparison::Reordered(vec![Order::ResumeAtCancel]);
+        assert_eq!(both(&ours, &theirs), open);
+        assert_eq!(both(&ours, &ours), Comparison::Same);
+        // Other commands reply in their place, and nothing else changes places.
+        assert_eq!(
+            both(&[(3, RETURN), (3, RESUME)], &[(3, RESUME), (3, RETURN)]),
+            Comparison::Differs(0)
+        );
+        assert_eq!(
+            both(&[(4, RETURN), (4, STOP)], &[(4, STOP), (4, RETURN)]),
+            Comparison::Differs(0)
+        );
+        assert_eq!(both(&ours, &[(4, RESUME)]), Comparison::Differs(0));
+        assert_eq!(both(&ours, &[(3, RESUME), (4, RETURN)]), Comparison::Differs(0));
+    }
+
+    #[test]
     fn watchdog_held_back_comes_by_the_real_clock_under_tcg() {
         let ours = [(0, WATCHDOG), (1, STOP), (3, RESUME), (3, WATCHDOG)];
         let theirs = [(0, WATCHDOG), (1, STOP), (2, WATCHDOG), (3, RESUME)];
@@ -361,8 +410,8 @@ mod tests {
             ..Transcript::default()
         };
         let ours = |exit| Prediction {
-            heard: Vec::new(),
             exit: Some((0, exit)),
+            ..Prediction::default()
         };
         let status = |status| drive::Exit::Status(status);
         assert_eq!(

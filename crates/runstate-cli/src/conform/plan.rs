@@ -19,6 +19,8 @@ pub struct Prediction {
     pub heard: Vec<(usize, Value)>,
     /// The step with which QEMU ends, and how.
     pub exit: Option<(usize, Exit)>,
+    /// The steps that cancel a migration.
+    pub cancels: Vec<usize>,
 }
 
 /// A scenario, ready to be driven.
@@ -105,6 +107,10 @@ impl Prediction {
                 Action::Wait(_) => next += 1,
                 Action::Send(_) | Action::Guest { .. } | Action::Host { .. } => {
                     // A QEMU that has ended takes nothing more, but time passes.
+                    if matches!(&step.action, Action::Send(message) if message.to_string().contains("migrate_cancel"))
+                    {
+                        prediction.cancels.push(next);
+                    }
                     last = next;
                     next += 1;
                 }

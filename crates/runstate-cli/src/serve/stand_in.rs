@@ -151,6 +151,10 @@ fn serve(
     }
     match outcome.end {
         Some(End::Exit(ExitStatus(status))) => Ok(ExitCode::from(status)),
+        Some(End::Abort { from, to }) if from == to => {
+            complain(&format!("{}: an assertion fails in '{from}'\n", program()));
+            std::process::abort();
+        }
         Some(End::Abort { from, to }) => {
             complain(&format!(
                 "{}: invalid runstate transition: '{from}' -> '{to}'\n",

@@ -72,17 +72,20 @@ fn watchdog_action(machine: &mut Machine, action: Option<&str>) -> Result<String
 
 /// `hmp_savevm()`: without a name QEMU makes one of the date.
 fn savevm(machine: &mut Machine, tag: Option<&str>) -> Result<String, Error> {
-    let suspended = machine.vm().stores_suspended();
+    let snapshot = machine.state_to_save();
     machine.core(Command::Savevm, "")?;
     let count = machine.snapshot_count();
     let made = format!("vm-{count}");
-    machine.keep_snapshot(tag.unwrap_or(&made), suspended);
+    machine.keep_snapshot(tag.unwrap_or(&made), snapshot);
     Ok(String::new())
 }
 
 fn loadvm(machine: &mut Machine, tag: &str) -> Result<String, Error> {
     let load = machine.load(tag);
-    machine.core(Command::Loadvm(load), tag).map(|()| String::new())
+    let run = machine.vm().run_state();
+    machine.core(Command::Loadvm(load), tag)?;
+    machine.has_loaded(tag, run);
+    Ok(String::new())
 }
 
 /// `hmp_delvm()`: a name that is not there is no error where no disk has it.

@@ -53,11 +53,11 @@ fn run(machine: &mut Machine, id: &str, command: Command) -> Result<Value, Error
 
 pub(super) fn snapshot_save(machine: &mut Machine, arguments: &Object) -> Result<Value, Error> {
     let (id, tag) = job(arguments, true)?;
-    let suspended = machine.vm().stores_suspended();
+    let snapshot = machine.state_to_save();
     let succeeds = machine.load(&tag) == Load::Missing;
     let result = run(machine, &id, Command::SnapshotSave { succeeds });
     if succeeds && result.is_ok() {
-        machine.keep_snapshot(&tag, suspended);
+        machine.keep_snapshot(&tag, snapshot);
     }
     result
 }
@@ -65,7 +65,10 @@ pub(super) fn snapshot_save(machine: &mut Machine, arguments: &Object) -> Result
 pub(super) fn snapshot_load(machine: &mut Machine, arguments: &Object) -> Result<Value, Error> {
     let (id, tag) = job(arguments, true)?;
     let load = machine.load(&tag);
-    run(machine, &id, Command::SnapshotLoad(load))
+    let before = machine.vm().run_state();
+    let value = run(machine, &id, Command::SnapshotLoad(load))?;
+    machine.has_loaded(&tag, before);
+    Ok(value)
 }
 
 pub(super) fn snapshot_delete(machine: &mut Machine, arguments: &Object) -> Result<Value, Error> {

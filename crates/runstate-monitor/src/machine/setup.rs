@@ -1,7 +1,10 @@
 //! How a machine is set up: QEMU's options, and what they do not say.
 
+use std::collections::BTreeMap;
+
 use runstate::{Actions, IncomingOption, Launch, Load, Machine as CoreMachine, Release, RunState, Thread};
 
+use super::{Clock, Snapshot};
 use crate::{
     options::{Accelerator, BadOptions, Incoming, MachineFamily, Options, Report},
     scenario::{IoErrors, With},
@@ -131,6 +134,21 @@ impl Setup {
             },
         };
         Some(Report::error(words))
+    }
+
+    /// The snapshots on the disk.
+    pub(super) fn snapshots(&self) -> BTreeMap<String, Snapshot> {
+        let snapshots = self.snapshots.iter().map(|(tag, status)| {
+            let mut clock = Clock::default();
+            clock.hear(RunState::Prelaunch, RunState::Running, self.release);
+            clock.hear(RunState::Running, *status, self.release);
+            let snapshot = Snapshot {
+                suspended: *status == RunState::Suspended,
+                clock: clock.saved(*status, self.release),
+            };
+            (tag.clone(), snapshot)
+        });
+        snapshots.collect()
     }
 
     fn load(&self, tag: &str) -> Load {

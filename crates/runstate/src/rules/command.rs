@@ -115,7 +115,11 @@ impl Vm {
             | RunState::SaveVm
             | RunState::Watchdog
             | RunState::GuestPanicked
-            | RunState::Colo => self.vm_start(out)?,
+            | RunState::Colo => {
+                // bdrv_activate_all()
+                self.flags.set(Flags::DISKS_GIVEN_AWAY, false);
+                self.vm_start(out)?;
+            }
         }
         Ok(Answer::Done)
     }

@@ -23,6 +23,15 @@ pub(crate) enum Incoming {
 }
 
 impl Vm {
+    /// Whether the incoming migration has the registration with yank, from `qmp_migrate_incoming()` to
+    /// `migration_incoming_state_destroy()`. Nothing else of migration can have it then.
+    pub(crate) const fn incoming_is_yankable(&self) -> bool {
+        match self.incoming {
+            Incoming::Started | Incoming::StartedAndStays | Incoming::Colo => true,
+            Incoming::None | Incoming::Deferred | Incoming::Ended => false,
+        }
+    }
+
     /// `qmp_migrate_incoming()`, migration/migration.c.
     pub(crate) fn qmp_migrate_incoming(
         &mut self,
@@ -78,6 +87,7 @@ impl Vm {
         self.announce_migration(MigrationStatus::Active, out);
         if self.has_capability(Capability::Colo) {
             self.incoming = Incoming::Colo;
+            self.flags.set(Flags::DISKS_GIVEN_AWAY, false);
             self.announce_migration(MigrationStatus::Colo, out);
             self.vm_start(out)?;
             return Ok(Answer::Done);
@@ -89,6 +99,7 @@ impl Vm {
             self.announce_migration(MigrationStatus::PostcopyActive, out);
         }
         self.incoming = Incoming::Ended;
+        self.flags.set(Flags::DISKS_GIVEN_AWAY, false);
         self.start_destination(stream, out)?;
         self.announce_migration(MigrationStatus::Completed, out);
         Ok(Answer::Done)

@@ -34,8 +34,10 @@ pub(crate) enum Migration {
     Cancelling,
     /// Cancelled after it.
     CancellingStopped,
-    /// Cancelled in COLO: it stays like this.
-    CancellingColo,
+    /// Cancelled where no thread is left that would wind it up: in COLO, or a migration that never began. It stays like this.
+    CancellingForever,
+    /// Refused when it was set up already: it stays like this.
+    SetupForever,
 }
 
 impl Migration {
@@ -54,6 +56,7 @@ impl Migration {
             Self::Completed => MigrationStatus::Completed,
             Self::Failed => MigrationStatus::Failed,
             Self::Cancelled => MigrationStatus::Cancelled,
+            Self::SetupForever => MigrationStatus::Setup,
             Self::Active | Self::ActivePostcopy => MigrationStatus::Active,
             Self::PreSwitchover | Self::PreSwitchoverPostcopy => MigrationStatus::PreSwitchover,
             Self::Device | Self::DevicePostcopy => MigrationStatus::Device,
@@ -61,7 +64,9 @@ impl Migration {
             Self::PostcopyPaused => MigrationStatus::PostcopyPaused,
             Self::PostcopyRecover => MigrationStatus::PostcopyRecover,
             Self::Colo | Self::ColoFailover => MigrationStatus::Colo,
-            Self::Cancelling | Self::CancellingStopped | Self::CancellingColo => MigrationStatus::Cancelling,
+            Self::Cancelling | Self::CancellingStopped | Self::CancellingForever => {
+                MigrationStatus::Cancelling
+            }
         }
     }
 }
@@ -134,6 +139,12 @@ impl Vm {
         self.migration.in_flight()
     }
 
+    /// Whether an outgoing migration has the one registration with yank that all of migration shares.
+    /// `yank_register_instance()`, util/yank.c.
+    pub(crate) const fn outgoing_is_yankable(&self) -> bool {
+        self.migration.in_flight() && !matches!(self.migration, Migration::SetupForever)
+    }
+
     /// What `query-migrate` says of the outgoing migration.
     #[must_use]
     pub const fn migration_status(&self) -> MigrationStatus {
@@ -168,6 +179,14 @@ impl Vm {
                 return Ok(Answer::Refused(Refusal::UnknownProtocol));
             }
             (_, Some(refusal)) => return Ok(Answer::Refused(refusal)),
+            (_, None) if self.incoming_is_yankable() => {
+                self.announce_migration(MigrationStatus::Setup, out);
+                self.migration = Migration::SetupForever;
+                if self.release.second_yank_aborts() {
+                    return Err(self.assertion_fails(out));
+                }
+                return Ok(Answer::Refused(Refusal::DuplicateYank));
+            }
             (Channel::UnknownProtocol | Channel::FailsAtOnce, None) => {
                 refused(self, out)?;
                 return Ok(self
@@ -207,7 +226,7 @@ impl Vm {
             | Migration::Cancelled
             | Migration::Cancelling
             | Migration::CancellingStopped
-            | Migration::CancellingColo => return Answer::Done,
+            | Migration::CancellingForever => return Answer::Done,
             Migration::Postcopy | Migration::PostcopyPaused | Migration::PostcopyRecover
                 if self.release.refuses_cancel_in_postcopy() =>
             {
@@ -224,7 +243,9 @@ impl Vm {
             | Migration::Postcopy
             | Migration::PostcopyPaused
             | Migration::PostcopyRecover => Migration::CancellingStopped,
-            Migration::Colo | Migration::ColoFailover => Migration::CancellingColo,
+            Migration::Colo | Migration::ColoFailover | Migration::SetupForever => {
+                Migration::CancellingForever
+            }
         };
         self.announce_migration(MigrationStatus::Cancelling, out);
         Answer::Done
@@ -307,7 +328,8 @@ impl Vm {
             | Migration::ColoFailover
             | Migration::Cancelling
             | Migration::CancellingStopped
-            | Migration::CancellingColo => return Ok(Answer::Impossible(Impossible::NoMigration)),
+            | Migration::CancellingForever
+            | Migration::SetupForever => return Ok(Answer::Impossible(Impossible::NoMigration)),
         }
         Ok(Answer::Done)
     }
@@ -387,6 +409,8 @@ impl Vm {
     fn finish(&mut self, out: &mut impl FnMut(Output)) -> Ran {
         self.announce_migration(MigrationStatus::Completed, out);
         self.migration = Migration::Completed;
+        // migration_completion(): bdrv_inactivate_all(), when the device state is sent.
+        self.flags.set(Flags::DISKS_GIVEN_AWAY, true);
         self.set(RunState::Postmigrate, out)
     }
 
@@ -436,7 +460,8 @@ impl Vm {
             | Migration::ColoFailover
             | Migration::Cancelling
             | Migration::CancellingStopped
-            | Migration::CancellingColo => return Ok(Answer::Impossible(Impossible::NoMigration)),
+            | Migration::CancellingForever
+            | Migration::SetupForever => return Ok(Answer::Impossible(Impossible::NoMigration)),
         }
         Ok(Answer::Done)
     }
@@ -481,7 +506,8 @@ impl Vm {
             | Migration::PostcopyPaused
             | Migration::PostcopyRecover
             | Migration::Colo
-            | Migration::CancellingColo => return Ok(Answer::Impossible(Impossible::NoMigration)),
+            | Migration::CancellingForever
+            | Migration::SetupForever => return Ok(Answer::Impossible(Impossible::NoMigration)),
         }
         self.migration = Migration::Cancelled;
         self.announce_migration(MigrationStatus::Cancelled, out);

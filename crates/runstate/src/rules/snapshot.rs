@@ -3,6 +3,7 @@
 use crate::{
     Answer, Capability, Event, Impossible, Load, MigrationStatus, Output, Refusal, RunState, ShutdownCause,
     Vm,
+    rules::migration::Migration,
     vm::{Aborted, Flags, Ran},
 };
 
@@ -18,8 +19,8 @@ impl Vm {
     const fn snapshot_refusal(&self) -> Option<Refusal> {
         if !self.flags.has(Flags::SNAPSHOT_DISK) {
             Some(Refusal::NoSnapshotDisk)
-        } else if matches!(self.run, RunState::Inmigrate | RunState::Postmigrate) {
-            // The disks belong to the other side.
+        } else if self.disks_given_away() {
+            // bdrv_all_can_snapshot(), block/snapshot.c
             Some(Refusal::NotSnapshottable)
         } else {
             None
@@ -44,6 +45,8 @@ impl Vm {
                 Self::emit(Event::MigrationPass(2), out);
             }
             self.announce_migration(MigrationStatus::Completed, out);
+            // qemu_savevm_state() borrows the state of the outgoing migration and leaves it like this.
+            self.migration = Migration::Completed;
         }
         self.vm_resume(saved, out)?;
         Ok(refusal.map_or(Answer::Done, Answer::Refused))
@@ -73,7 +76,10 @@ impl Vm {
                 self.snapshot_refusal()
             }
             Load::Missing => Some(Refusal::SnapshotMissing),
-            Load::Found { .. } if self.migration.in_flight() => Some(Refusal::DuplicateYank),
+            // load_snapshot() registers with yank too.
+            Load::Found { .. } if self.outgoing_is_yankable() || self.incoming_is_yankable() => {
+                Some(Refusal::DuplicateYank)
+            }
             Load::Found { suspended } => {
                 self.load_state(suspended, out);
                 None

@@ -57,6 +57,7 @@ fn is_done(ran: &Ran<'_>, line: usize) -> bool {
 fn ended(end: End) -> String {
     match end {
         End::Exit(status) => format!("has ended with status {}", Exit::Status(status.0)),
+        End::Abort { from, to } if from == to => format!("has aborted in '{from}': an assertion failed"),
         End::Abort { from, to } => format!("has aborted: invalid runstate transition: '{from}' -> '{to}'"),
     }
 }

@@ -96,10 +96,7 @@ pub(super) fn steps(rng: &mut impl Rng, profile: Profile, growing: &Growing) -> 
         Kind::Memory => memory(rng),
         Kind::Wakeup => Action::guest(Guest::Wakeup),
         Kind::Debugger => debugger(rng, growing),
-        Kind::Migrate if awaits_stream(growing) => command("query-status"),
         Kind::Migrate => migrate(),
-        // A snapshot leaves its own status, which migrate-continue tells.
-        Kind::MigrationGoesOn if growing.has(&With::Disk) => command("query-status"),
         Kind::MigrationGoesOn => migration_goes_on(rng),
         Kind::Incoming => incoming(rng, growing),
         Kind::Snapshot if !growing.has(&With::Disk) => command("query-status"),
@@ -115,21 +112,6 @@ pub(super) fn steps(rng: &mut impl Rng, profile: Profile, growing: &Growing) -> 
 
 fn is_preconfig(growing: &Growing) -> bool {
     growing.scenario.launch.iter().any(|word| word == "-preconfig")
-}
-
-/// Whether an incoming stream was announced and has not come: a VM that leaves `inmigrate` otherwise is not whole.
-fn awaits_stream(growing: &Growing) -> bool {
-    let arrived = growing.scenario.steps.iter().any(|step| {
-        let action = &step.action;
-        matches!(
-            action,
-            Action::Host {
-                action: Host::IncomingArrives(_),
-                ..
-            }
-        )
-    });
-    !arrived && growing.scenario.launch.iter().any(|word| word == "-incoming")
 }
 
 fn pick<'a>(rng: &mut impl Rng, from: &[&'a str]) -> &'a str {
@@ -203,12 +185,10 @@ fn guest(rng: &mut impl Rng, growing: &Growing) -> Action {
 /// A real watchdog counts virtual time, which passes only while the VM runs; and on the main loop's thread the limit on
 /// its event counts virtual time in a QEMU under qtest, real time in one under TCG: there it is not to be held back.
 ///
-/// Before 9.0 a snapshot of a suspended VM has a virtual clock that goes on from far in the past.
+/// Before 9.0 a snapshot of a suspended VM has a virtual clock that goes on from far in the past; qtest's own clock does not.
 fn watchdog_can_expire(growing: &Growing) -> bool {
-    if growing.has(&With::Disk) && growing.release < Release::V9_0 {
-        return false;
-    }
     match growing.acting {
+        Acting::MainLoop if growing.has(&With::Disk) && growing.release < Release::V9_0 => false,
         Acting::MainLoop => growing.state.run_state == Some(RunState::Running) && !growing.state.watchdog,
         Acting::Vcpu => true,
     }
@@ -301,12 +281,8 @@ fn io_error(growing: &Growing) -> Action {
         data.insert("nospace", false);
     }
     let action = Guest::IoError(outcome);
-    let given_away = matches!(
-        growing.state.run_state,
-        Some(RunState::Inmigrate | RunState::FinishMigrate | RunState::Postmigrate)
-    );
-    // A drive with errors has no snapshots, and then no other has. Nor are there requests to one that has been given away.
-    if growing.has(&With::Disk) || awaits_stream(growing) || given_away {
+    // A drive with errors has no snapshots, and then no other has.
+    if growing.has(&With::Disk) {
         return command("query-status");
     }
     Action::Guest {
@@ -343,7 +319,7 @@ fn debugger(rng: &mut impl Rng, growing: &Growing) -> Action {
         )
     });
     // The guest has so many breakpoints.
-    let early = is_preconfig(growing) || awaits_stream(growing);
+    let early = is_preconfig(growing) || growing.state.run_state == Some(RunState::Inmigrate);
     if growing.acting == Acting::MainLoop || early || used.count() >= 4 {
         return command("query-status");
     }

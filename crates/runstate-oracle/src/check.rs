@@ -12,6 +12,7 @@ mod explain;
 mod hear;
 mod letter;
 mod subsets;
+mod word;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -20,7 +21,7 @@ use runstate::{Release, RunState};
 use crate::log::{EventKind, Heard, Record, VmId};
 use hear::Said;
 pub use letter::Letter;
-use subsets::{NONE, Set, Subsets};
+use subsets::{NONE, START, Set, Subsets};
 
 /// So many letters of each VM are kept to be explained.
 pub const EXPLAINED: usize = 400;
@@ -175,8 +176,7 @@ impl Checker {
             Heard::RunStateSet { from, to } => return self.traced(record, from, to),
             // A new process: nothing is known of it.
             Heard::Launched(_) => {
-                let start = self.subsets.start();
-                self.vm(record.vm).set = start;
+                self.vm(record.vm).set = START;
                 return;
             }
             Heard::Emitted { .. }
@@ -196,7 +196,7 @@ impl Checker {
 
     /// What is left at the end, of every VM that said something.
     #[must_use]
-    pub fn finish(mut self) -> Vec<Verdict> {
+    pub fn finish(&mut self) -> Vec<Verdict> {
         let last: Vec<_> = self
             .vms
             .iter_mut()
@@ -219,10 +219,10 @@ impl Checker {
         }
         let vms = core::mem::take(&mut self.vms);
         vms.into_iter()
-            .map(|(vm, followed)| {
+            .map(|(vm, mut followed)| {
                 let possible = followed.count == 0;
                 let explanation = if possible {
-                    explain::explain(&mut self.subsets, &followed.trail)
+                    account(&mut self.subsets, followed.trail.make_contiguous())
                 } else {
                     Vec::new()
                 };
@@ -245,9 +245,8 @@ impl Checker {
     }
 
     fn vm(&mut self, vm: VmId) -> &mut Followed {
-        let start = self.subsets.start();
         self.vms.entry(vm).or_insert_with(|| Followed {
-            set: start,
+            set: START,
             trail: VecDeque::new(),
             letters: 0,
             contradictions: Vec::new(),
@@ -264,6 +263,14 @@ impl Checker {
     }
 
     fn letters(&mut self, record: &Record<'_>, letters: &[Letter]) {
+        self.vm(record.vm);
+        if self.subsets.is_crowded() {
+            let trails = self.vms.values_mut().flat_map(|followed| {
+                let trail = followed.trail.iter_mut().map(|(set, ..)| set);
+                trail.chain([&mut followed.set])
+            });
+            self.subsets.tidy(trails);
+        }
         let before = self.vm(record.vm).set;
         let after = match letters {
             [letter] => self.subsets.hear(before, *letter),
@@ -273,9 +280,8 @@ impl Checker {
             let heard = letters.first().map(ToString::to_string).unwrap_or_default();
             self.contradicts(record, heard, None);
             // It has been said all the same: go on from any state that can say it.
-            let start = self.subsets.start();
-            let resumed = self.subsets.hear_any(start, letters);
-            let set = if resumed == NONE { start } else { resumed };
+            let resumed = self.subsets.hear_any(START, letters);
+            let set = if resumed == NONE { START } else { resumed };
             self.vm(record.vm).set = set;
             return;
         }
@@ -315,13 +321,12 @@ impl Checker {
 
     /// A client has connected: it has not heard what came before, and the greeting tells it the release.
     fn greeted(&mut self, record: &Record<'_>, release: Option<Release>) {
-        let start = self.subsets.start();
         let set = match release {
-            Some(release) => self.subsets.only(start, |releases| releases.contains(&release)),
-            None => start,
+            Some(release) => self.subsets.only(START, |releases| releases.contains(&release)),
+            None => START,
         };
         let followed = self.vm(record.vm);
-        followed.set = if set == NONE { start } else { set };
+        followed.set = if set == NONE { START } else { set };
         followed.trail.clear();
     }
 
@@ -347,4 +352,49 @@ impl Checker {
         let kept = self.subsets.only(set, |releases| releases.iter().any(allowed));
         self.vm(record.vm).set = kept;
     }
+}
+
+/// Tells the cheapest way through what was heard.
+fn account(subsets: &mut Subsets, trail: &explain::Trail) -> Vec<Happened> {
+    let Some(way) = explain::way(subsets, trail) else {
+        return Vec::new();
+    };
+    let place = subsets::Place {
+        automaton: way.automaton,
+        to: way.begins,
+        rest: word::Word::SILENCE,
+    };
+    let state = subsets.state(place).vm.run_state();
+    let (mut account, mut policy, mut heard) = (Vec::new(), explain::Policy::default(), 0);
+    let told = |from: usize, to: usize| {
+        trail[from..to]
+            .iter()
+            .map(|&(_, letter, line)| Happened::Heard { line, letter })
+    };
+    for step in &way.steps {
+        if let Some(number) = step.letter {
+            // What the step before says after its first letter.
+            account.extend(told(heard, number));
+            heard = number;
+        }
+        account.extend(
+            policy
+                .needs(subsets, way.automaton, step.edge)
+                .map(Happened::Inferred),
+        );
+        account.extend(
+            explain::names(subsets, way.automaton, step.edge.cause)
+                .into_iter()
+                .map(Happened::Inferred),
+        );
+    }
+    account.extend(told(heard, trail.len()));
+    account.insert(
+        0,
+        Happened::Begins {
+            state,
+            options: policy.options(),
+        },
+    );
+    account
 }

@@ -116,8 +116,11 @@ impl Vm {
         }
     }
 
+    /// The run state in which a stop for switchover found the VM, where something can still lead back to it.
+    ///
     /// Read only by the return from a switchover, and written at each stop for one.
-    const fn old_state_key(&self) -> u64 {
+    #[must_use]
+    pub const fn switchover_from(&self) -> Option<RunState> {
         let read = match self.migration {
             Migration::PreSwitchover
             | Migration::PreSwitchoverPostcopy
@@ -140,7 +143,20 @@ impl Vm {
             | Migration::CancellingForever
             | Migration::SetupForever => false,
         };
-        if read { self.old_state as u64 } else { 0 }
+        if read { Some(self.old_state) } else { None }
+    }
+
+    const fn old_state_key(&self) -> u64 {
+        match self.switchover_from() {
+            Some(state) => state as u64,
+            None => 0,
+        }
+    }
+
+    /// Whether it is the secondary of a COLO pair.
+    #[must_use]
+    pub const fn is_colo_secondary(&self) -> bool {
+        matches!(self.incoming, Incoming::Colo)
     }
 
     /// The capabilities that something reads before `migrate-set-capabilities` is possible again.

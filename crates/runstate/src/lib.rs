@@ -30,6 +30,7 @@ pub use payload::{
     GuestPanicInformationTdx, MemoryFailure, MemoryFailureFlags, StatusInfo, TdxMessage,
 };
 pub use release::Release;
+pub use requests::Requests;
 pub use throttle::{Throttle, Throttled};
 pub use time::Time;
 pub use vm::{Life, Vm};

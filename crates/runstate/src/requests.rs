@@ -8,7 +8,7 @@ use crate::{RunState, ShutdownCause};
 /// `vmstop_requested`, system/runstate.c. One bit each, so that "nothing is pending" is one comparison; a cause or state
 /// beside it says something only while the bit is set, and is the same otherwise, so that equal VMs are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Requests {
+pub struct Requests {
     pending: u8,
     shutdown: ShutdownCause,
     reset: ShutdownCause,
@@ -17,7 +17,7 @@ pub(crate) struct Requests {
 
 impl Requests {
     /// Nothing is asked for.
-    pub(crate) const NONE: Self = Self {
+    pub const NONE: Self = Self {
         pending: 0,
         shutdown: ShutdownCause::None,
         reset: ShutdownCause::None,
@@ -32,6 +32,72 @@ impl Requests {
     pub(crate) const WAKEUP: u8 = 1 << 4;
     pub(crate) const POWERDOWN: u8 = 1 << 5;
     const VMSTOP: u8 = 1 << 6;
+
+    /// How many slots there are.
+    pub const SLOTS: u8 = 7;
+
+    /// Whether the slot of that number, counted in the order in which a pass services them, is taken.
+    #[must_use]
+    pub const fn takes(self, slot: u8) -> bool {
+        self.has(1 << slot)
+    }
+
+    /// What stands in that slot alone.
+    #[must_use]
+    pub const fn only(self, slot: u8) -> Self {
+        self.among(1 << slot)
+    }
+
+    /// The same without what stands in that slot.
+    #[must_use]
+    pub const fn without(self, slot: u8) -> Self {
+        self.among(self.pending & !(1 << slot))
+    }
+
+    const fn among(self, slots: u8) -> Self {
+        let pending = self.pending & slots;
+        Self {
+            pending,
+            shutdown: if pending & Self::SHUTDOWN != 0 {
+                self.shutdown
+            } else {
+                Self::NONE.shutdown
+            },
+            reset: if pending & Self::RESET != 0 {
+                self.reset
+            } else {
+                Self::NONE.reset
+            },
+            vmstop: if pending & Self::VMSTOP != 0 {
+                self.vmstop
+            } else {
+                Self::NONE.vmstop
+            },
+        }
+    }
+
+    /// These, and then those asked for later, which win where both take a slot.
+    #[must_use]
+    pub const fn then(self, later: Self) -> Self {
+        Self {
+            pending: self.pending | later.pending,
+            shutdown: if later.pending & Self::SHUTDOWN != 0 {
+                later.shutdown
+            } else {
+                self.shutdown
+            },
+            reset: if later.pending & Self::RESET != 0 {
+                later.reset
+            } else {
+                self.reset
+            },
+            vmstop: if later.pending & Self::VMSTOP != 0 {
+                later.vmstop
+            } else {
+                self.vmstop
+            },
+        }
+    }
 
     pub(crate) const fn any(self) -> bool {
         self.pending != 0
@@ -54,7 +120,9 @@ impl Requests {
         asked
     }
 
-    pub(crate) const fn shutdown(self) -> Option<ShutdownCause> {
+    /// Why QEMU is to shut down, if it is.
+    #[must_use]
+    pub const fn shutdown(self) -> Option<ShutdownCause> {
         if self.has(Self::SHUTDOWN) {
             Some(self.shutdown)
         } else {

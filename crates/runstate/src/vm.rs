@@ -232,6 +232,22 @@ impl Vm {
         self
     }
 
+    /// What waits for the next pass of the main loop.
+    #[must_use]
+    #[inline]
+    pub const fn requests(&self) -> Requests {
+        self.requests
+    }
+
+    /// The same VM with just these requests pending: for those who take a pass apart. QEMU services one request after the
+    /// other, so a pass is the same as one pass for each of its requests, in the order of their slots.
+    #[must_use]
+    #[inline]
+    pub const fn with_requests(mut self, requests: Requests) -> Self {
+        self.requests = requests;
+        self
+    }
+
     /// How far the process is.
     #[must_use]
     pub const fn life(&self) -> Life {

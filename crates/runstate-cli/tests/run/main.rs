@@ -8,6 +8,7 @@
 mod book;
 mod bytes;
 mod clients;
+mod possible;
 mod real_qemu;
 mod side_by_side;
 mod stand_in;

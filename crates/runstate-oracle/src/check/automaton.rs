@@ -1,266 +1,663 @@
-//! The machine as an automaton over letters: for one kind of QEMU, every state it can rest in, and what one group of deeds makes
-//! it say.
+//! The machine as an automaton over letters: for one kind of QEMU, every state that a log can leave it in, and what can be heard
+//! on the way to the next.
+//!
+//! What QEMU does between two things heard is taken apart as QEMU does it: any number of deeds, and then one pass of the main
+//! loop, which services the requests that they left, one after the other. A request that was left in silence is not remembered:
+//! it is guessed when its slot comes up, from what could have left it. So a group of any size takes no more states than one deed.
+//!
+//! The reboot, shutdown, panic and watchdog actions can be changed in silence at any time, so each deed that looks at one brings
+//! its own.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use runstate::{
-    Detail, IncomingOption, Input, Launch, Output, Release, RunState, SetAction, ShutdownAction, Thread, Vm,
+    Answer, Detail, IncomingOption, Input, Launch, Output, Release, Requests, RunState, ShutdownCause,
+    Thread, Vm,
 };
 
 use super::{
-    deed::{Deed, Step, deeds, forget_actions},
+    deed::{Deed, Kind, actions, deeds},
     letter::Letter,
+    word::Word,
 };
 
-/// A state in which nothing is pending: an index into [`Automaton::states`].
+/// An index into [`Automaton::states`].
 pub(super) type Rest = u32;
 
-/// What a group of deeds does: says some letters, and rests again.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Edge {
-    pub(super) letters: Box<[Letter]>,
-    pub(super) to: Rest,
-    /// The deeds, as indices into [`Automaton::deeds`]; the second is absent where there is one. Not part of what is heard.
-    pub(super) deeds: [u16; 2],
+/// A set of guesses, one bit each.
+type Guesses = u32;
+
+/// Where a QEMU is between two things heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct State {
+    /// The machine, nothing pending.
+    pub(super) vm: Vm,
+    /// What is pending and must be serviced, because its deed was heard or changed something else.
+    pub(super) pending: Requests,
+    /// What else can be pending, though nobody could ask for it now: the guest could before it was stopped.
+    extra: Guesses,
+    /// The next slot of the pass, plus 1; 0 while no pass is under way.
+    phase: u8,
+    /// What the vCPUs could ask for until they were stopped in this pass.
+    fresh: Guesses,
+    /// The run state in which the pass began.
+    began: RunState,
 }
 
-/// No second deed.
-pub(super) const ALONE: u16 = u16::MAX;
-/// Not a deed: an event that a rate limit held back.
-pub(super) const HELD_BACK: u16 = u16::MAX - 1;
-/// Not a deed: a vCPU that still ran when QEMU left its main loop.
-pub(super) const LATE: u16 = u16::MAX - 3;
-/// Not a deed: nothing happened but the answer.
-pub(super) const ASKED: u16 = u16::MAX - 2;
+type Key = (u64, Requests, Guesses, u8, Guesses, RunState);
 
-/// One kind of QEMU.
+impl State {
+    fn key(&self) -> Key {
+        (
+            identity(&self.vm),
+            self.pending,
+            self.extra,
+            self.phase,
+            self.fresh,
+            self.began,
+        )
+    }
+
+    const fn resting(vm: Vm) -> Self {
+        Self {
+            vm,
+            pending: Requests::NONE,
+            extra: 0,
+            phase: 0,
+            fresh: 0,
+            began: RunState::Debug,
+        }
+    }
+
+    /// Whether a pass is under way.
+    pub(super) const fn in_pass(&self) -> bool {
+        self.phase > 0
+    }
+}
+
+/// A step: something is said, or nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Edge {
+    pub(super) word: Word,
+    pub(super) to: Rest,
+    pub(super) cause: Cause,
+}
+
+/// Why an edge is there. Of several the least is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cause {
+    /// QEMU answers what it was asked.
+    Asked,
+    /// The pass is over, or nothing happened in it.
+    Ends,
+    /// The pass services what is pending.
+    Serves {
+        /// The deed that asked for it, where that was not heard.
+        guessed: Option<u16>,
+        /// What a vCPU did before it was stopped.
+        meanwhile: Option<u16>,
+    },
+    /// A deed, and another one in silence just before it.
+    Deed {
+        /// The deed.
+        deed: u16,
+        /// What was pending when it was done.
+        before: Option<u16>,
+    },
+    /// A rate limit lets an event go that it had held back.
+    Late,
+    /// A vCPU still runs while QEMU exits.
+    AfterExit,
+}
+
+/// What can be done to a machine at rest, and what it says.
 #[derive(Debug)]
+struct Profile {
+    /// What can be asked for in silence.
+    guesses: Guesses,
+    /// The other deeds that do something.
+    deeds: Box<[u16]>,
+}
+
+/// One kind of QEMU. Grows as it is asked.
+#[derive(Clone, Debug)]
 pub(super) struct Automaton {
     /// The releases that it stands for: they behave alike as far as a log can tell.
     pub(super) releases: Vec<Release>,
     pub(super) thread: Thread,
-    pub(super) states: Vec<Vm>,
-    pub(super) edges: Vec<Vec<Edge>>,
-    /// Of each state: those that it can come to without a sound, itself among them, one bit each.
-    pub(super) silent: Vec<Box<[u64]>>,
+    pub(super) states: Vec<State>,
+    /// How many of them, the first ones, are at rest in a machine that has not gone.
+    pub(super) resting: usize,
     pub(super) deeds: Vec<Deed>,
+    index: HashMap<Key, Rest>,
+    edges: Vec<Option<std::sync::Arc<[Edge]>>>,
+    profiles: HashMap<u64, std::sync::Arc<Profile>>,
+    /// What a guess stands for, and the deed that asks for it.
+    guesses: Vec<(Requests, u16)>,
 }
 
 impl Automaton {
-    /// Explores one release; `releases` are all that behave like it.
+    /// Finds the states of one release; `releases` are all that behave like it.
     pub(super) fn build(releases: Vec<Release>, thread: Thread) -> Self {
         let release = releases[0];
         let mut automaton = Self {
             releases,
             thread,
             states: Vec::new(),
+            resting: 0,
+            deeds: deeds(release),
+            index: HashMap::new(),
             edges: Vec::new(),
-            silent: Vec::new(),
-            deeds: deeds(),
+            profiles: HashMap::new(),
+            guesses: Vec::new(),
         };
-        let mut index = HashMap::new();
-        let mut todo = VecDeque::new();
+        automaton.guesses = automaton.every_guess();
         for vm in launches(release, thread) {
-            automaton.enter(vm, &mut index, &mut todo);
+            automaton.enter(State::resting(vm));
         }
-        while let Some(at) = todo.pop_front() {
-            let edges = automaton.leave(at, &mut index, &mut todo);
-            automaton.edges[at as usize] = edges;
-        }
-        automaton.silent = (0..automaton.states.len())
-            .map(|from| automaton.silently(from))
-            .collect();
+        // What every deed with a pass of its own leads to is all that there is at rest. The plain VMs first: they stand for others.
+        automaton.explore(|deed| !deed.is_long());
+        automaton.explore(|_| true);
+        automaton.resting = automaton.states.len();
         automaton
     }
 
-    fn silently(&self, from: usize) -> Box<[u64]> {
-        let mut seen = vec![0_u64; self.states.len().div_ceil(64)];
-        let mut todo = vec![from];
-        while let Some(at) = todo.pop() {
-            if seen[at / 64] & (1 << (at % 64)) == 0 {
-                seen[at / 64] |= 1 << (at % 64);
-                todo.extend(
-                    self.edges[at]
-                        .iter()
-                        .filter(|edge| edge.letters.is_empty())
-                        .map(|edge| edge.to as usize),
-                );
+    fn explore(&mut self, of_interest: impl Fn(&Deed) -> bool) {
+        let mut at = 0;
+        while at < self.states.len() {
+            let vm = self.states[at].vm;
+            for deed in 0..self.deeds.len() {
+                if !of_interest(&self.deeds[deed]) {
+                    continue;
+                }
+                for policy in actions::SHUTDOWN {
+                    let Some((_, mut next)) = run(vm, &self.deeds[deed]) else {
+                        continue;
+                    };
+                    next = next.with_actions(policy);
+                    next.main_loop(&mut |_| {});
+                    next = settled(next);
+                    if !next.is_gone() {
+                        self.enter(State::resting(next));
+                    }
+                }
             }
+            at += 1;
         }
-        seen.into_boxed_slice()
     }
 
-    fn enter(&mut self, vm: Vm, index: &mut HashMap<(u64, u8), Rest>, todo: &mut VecDeque<Rest>) -> Rest {
-        *index.entry(identity(&vm)).or_insert_with(|| {
-            let at = Rest::try_from(self.states.len()).unwrap_or(Rest::MAX);
-            self.states.push(vm);
-            self.edges.push(Vec::new());
-            todo.push_back(at);
-            at
-        })
-    }
-
-    /// Every edge that leaves a state.
-    fn leave(
-        &mut self,
-        at: Rest,
-        index: &mut HashMap<(u64, u8), Rest>,
-        todo: &mut VecDeque<Rest>,
-    ) -> Vec<Edge> {
-        let vm = self.states[at as usize];
-        let mut found: HashMap<(Box<[Letter]>, Rest), [u16; 2]> = HashMap::new();
-        let mut add = |letters: Vec<Letter>, to: Rest, deeds: [u16; 2]| {
-            let silent_loop = letters.is_empty() && to == at;
-            if !silent_loop {
-                found.entry((letters.into_boxed_slice(), to)).or_insert(deeds);
-            }
-        };
-        for letter in self.told_at_rest(&vm) {
-            add(vec![letter], at, [ASKED, ALONE]);
+    /// The edges that leave a state.
+    pub(super) fn edges(&mut self, at: Rest) -> std::sync::Arc<[Edge]> {
+        if let Some(known) = &self.edges[at as usize] {
+            return std::sync::Arc::clone(known);
         }
-        for letter in held_back(&vm) {
-            add(vec![letter], at, [HELD_BACK, ALONE]);
-        }
-        for letter in after_exit(&vm) {
-            add(vec![letter], at, [LATE, ALONE]);
-        }
-        // While QEMU cleans up it still dispatches a command; of those only cont can say something.
-        let single: Vec<[u16; 2]> = (0..self.deeds.len() as u16)
-            .filter(|deed| !vm.is_gone() || self.deeds[*deed as usize].name == "cont")
-            .map(|deed| [deed, ALONE])
-            .collect();
-        let grouped: Vec<u16> = (0..self.deeds.len() as u16)
-            .filter(|deed| self.deeds[*deed as usize].groups)
-            .collect();
-        let pairs = grouped.iter().flat_map(|&a| grouped.iter().map(move |&b| [a, b]));
-        for deeds in single.into_iter().chain(pairs.filter(|_| !vm.is_gone())) {
-            let parts: Vec<&Deed> = deeds
-                .iter()
-                .filter(|deed| **deed != ALONE)
-                .map(|deed| &self.deeds[*deed as usize])
-                .collect();
-            let Some((letters, next)) = run(vm, &parts) else {
-                continue;
-            };
-            let droppable = parts.iter().any(|deed| deed.held_back);
-            let to = self.enter(next, index, todo);
-            if droppable {
-                let kept: Vec<Letter> = letters
-                    .iter()
-                    .copied()
-                    .filter(|letter| !is_limited(*letter, &vm))
-                    .collect();
-                add(kept, to, deeds);
-            }
-            if vm.release().reply_after_pass() && !letters.is_empty() && !vm.is_gone() {
-                // An answer that was true before the pass, and goes out after it.
-                let mut late = letters.clone();
-                late.push(Letter::status(vm.run_state()));
-                add(late, to, deeds);
-            }
-            if next.run_state() == RunState::FinishMigrate || next.run_state() == RunState::Postmigrate {
-                // The migration's thread changes the state before it says STOP.
-                let mut early = vec![Letter::status(RunState::FinishMigrate)];
-                early.extend(&letters);
-                add(early, to, deeds);
-            }
-            add(letters, to, deeds);
-        }
-        let mut edges: Vec<Edge> = found
-            .into_iter()
-            .map(|((letters, to), deeds)| Edge { letters, to, deeds })
-            .collect();
-        // In an order that does not depend on the hash map's.
-        edges.sort_by(|a, b| (&a.letters, a.to, a.deeds).cmp(&(&b.letters, b.to, b.deeds)));
+        let edges = self.leave(at);
+        let edges: std::sync::Arc<[Edge]> = edges.into();
+        self.edges[at as usize] = Some(std::sync::Arc::clone(&edges));
         edges
     }
 
-    /// What a VM at rest answers.
-    fn told_at_rest(&self, vm: &Vm) -> impl Iterator<Item = Letter> + use<> {
-        let state = vm.run_state();
-        let reset = matches!(state, RunState::InternalError | RunState::Shutdown);
-        [
-            Some(Letter::status(state)),
-            reset.then_some(Letter::RESET_REQUIRED),
-            (state == RunState::FinishMigrate).then_some(Letter::NOT_FINALIZED),
-            (state != RunState::Suspended).then_some(Letter::NOT_SUSPENDED),
-        ]
-        .into_iter()
-        .flatten()
+    fn enter(&mut self, state: State) -> Rest {
+        let next = Rest::try_from(self.states.len()).unwrap_or(Rest::MAX);
+        let at = *self.index.entry(state.key()).or_insert(next);
+        if at == next {
+            self.states.push(state);
+            self.edges.push(None);
+        }
+        at
+    }
+
+    /// Everything that anybody can ask for in silence, in any state.
+    fn every_guess(&self) -> Vec<(Requests, u16)> {
+        let mut guesses: Vec<(Requests, u16)> = Vec::new();
+        for incoming in [IncomingOption::None, IncomingOption::Uri] {
+            let vm = launched(self.releases[0], self.thread, incoming, true);
+            for (number, deed) in self.deeds.iter().enumerate() {
+                if let Some(asked) = asks_only(vm, deed)
+                    && !guesses.iter().any(|(known, _)| *known == asked)
+                {
+                    guesses.push((asked, number as u16));
+                }
+            }
+        }
+        debug_assert!(guesses.len() <= Guesses::BITS as usize, "one bit each");
+        guesses
+    }
+
+    fn profile(&mut self, vm: &Vm) -> std::sync::Arc<Profile> {
+        let key = identity(vm);
+        if let Some(known) = self.profiles.get(&key) {
+            return std::sync::Arc::clone(known);
+        }
+        let (mut guesses, mut rest) = (0, Vec::new());
+        for (number, deed) in self.deeds.iter().enumerate() {
+            if vm.is_gone() && deed.kind != Kind::Command {
+                continue;
+            }
+            if let Some(asked) = asks_only(*vm, deed)
+                && let Some(bit) = self.guesses.iter().position(|(known, _)| *known == asked)
+            {
+                guesses |= 1 << bit;
+                continue;
+            }
+            if let Some((word, next)) = run(*vm, deed)
+                && (!word.is_empty() || identity(&next) != key || next.requests() != Requests::NONE)
+            {
+                rest.push(number as u16);
+            }
+        }
+        let profile = std::sync::Arc::new(Profile {
+            guesses,
+            deeds: rest.into(),
+        });
+        self.profiles.insert(key, std::sync::Arc::clone(&profile));
+        profile
+    }
+
+    fn leave(&mut self, at: Rest) -> Vec<Edge> {
+        let state = self.states[at as usize];
+        let profile = self.profile(&state.vm);
+        let mut found = Found::default();
+        if !state.in_pass() {
+            self.told(&state, at, &mut found);
+            self.done(&state, &profile, &mut found);
+        }
+        if !state.vm.is_gone() {
+            self.pass(&state, &profile, &mut found);
+        }
+        found
+            .0
+            .into_iter()
+            .filter(|((word, to), _)| !(word.is_empty() && *to == at))
+            .map(|((word, to), cause)| Edge { word, to, cause })
+            .collect()
+    }
+
+    /// What QEMU says while nothing happens.
+    fn told(&self, state: &State, at: Rest, found: &mut Found) {
+        for letter in answers(&state.vm, state.vm.run_state()) {
+            found.add(Word::of([letter]), at, Cause::Asked);
+        }
+        for letter in held_back(&state.vm) {
+            found.add(Word::of([letter]), at, Cause::Late);
+        }
+        for letter in after_exit(&state.vm) {
+            found.add(Word::of([letter]), at, Cause::AfterExit);
+        }
+    }
+
+    /// The deeds that are heard, or that change more than what is asked for.
+    fn done(&mut self, state: &State, profile: &Profile, found: &mut Found) {
+        let possible = state.extra | profile.guesses;
+        // Starting the vCPUs looks at whether a stop is pending.
+        let stop = bits(possible)
+            .find(|bit| self.guesses[*bit].0.takes(VMSTOP))
+            .filter(|_| !state.pending.takes(VMSTOP));
+        for &number in &profile.deeds {
+            let vm = state.vm.with_requests(state.pending);
+            let Some(outcome) = run(vm, &self.deeds[usize::from(number)]) else {
+                continue;
+            };
+            let cause = Cause::Deed {
+                deed: number,
+                before: None,
+            };
+            self.did(state, possible, outcome, cause, found);
+            if let Some(stop) = stop {
+                let (asked, before) = self.guesses[stop];
+                let vm = vm.with_requests(state.pending.then(asked));
+                let same = |next: Vm| next.with_requests(next.requests().without(VMSTOP));
+                if let Some(other) = run(vm, &self.deeds[usize::from(number)])
+                    && (other.0 != outcome.0
+                        || !other.1.requests().takes(VMSTOP) && same(other.1) != same(outcome.1))
+                {
+                    let cause = Cause::Deed {
+                        deed: number,
+                        before: Some(before),
+                    };
+                    self.did(state, possible, other, cause, found);
+                }
+            }
+        }
+    }
+
+    fn did(
+        &mut self,
+        state: &State,
+        possible: Guesses,
+        outcome: (Word, Vm),
+        cause: Cause,
+        found: &mut Found,
+    ) {
+        let (word, next) = outcome;
+        let to = if next.is_gone() {
+            self.enter(State::resting(next.with_requests(Requests::NONE)))
+        } else {
+            let vm = next.with_requests(Requests::NONE);
+            let now = self.profile(&vm).guesses;
+            self.enter(State {
+                pending: next.requests(),
+                extra: possible & !now,
+                ..State::resting(vm)
+            })
+        };
+        found.add(Some(word), to, cause);
+        if let Cause::Deed { deed, .. } = cause
+            && self.deeds[usize::from(deed)].held_back
+        {
+            let kept = word
+                .letters()
+                .filter(|letter| !held_back(&state.vm).any(|l| l == *letter));
+            found.add(Word::of(kept), to, cause);
+        }
+        if word.is_empty() || state.vm.is_gone() {
+            return;
+        }
+        let long = matches!(cause, Cause::Deed { deed, .. } if self.deeds[usize::from(deed)].is_long());
+        if state.vm.release().reply_after_pass() && !long {
+            // An answer that was true before, and goes out after it.
+            found.add(word.with(Letter::status(state.vm.run_state())), to, cause);
+        }
+        if matches!(next.run_state(), RunState::FinishMigrate | RunState::Postmigrate) {
+            // The migration's thread changes the state before it says STOP.
+            let early = Word::of([Letter::status(RunState::FinishMigrate)]);
+            found.add(early.and_then(|early| early.then(word)), to, cause);
+        }
+    }
+
+    /// One pass of the main loop, up to the next thing that it services.
+    fn pass(&mut self, state: &State, profile: &Profile, found: &mut Found) {
+        let begun = if state.in_pass() {
+            *state
+        } else {
+            State {
+                extra: state.extra | profile.guesses,
+                phase: 1,
+                began: state.vm.run_state(),
+                ..*state
+            }
+        };
+        for slot in begun.phase - 1..Requests::SLOTS {
+            let must = begun.pending.takes(slot);
+            if must {
+                self.serve(&begun, slot, begun.pending.only(slot), None, found);
+            }
+            for guess in bits(begun.extra) {
+                let (asked, deed) = self.guesses[guess];
+                if asked.takes(slot) && !(must && begun.pending.only(slot) == asked) {
+                    self.serve(&begun, slot, asked, Some(deed), found);
+                }
+            }
+            if must {
+                return;
+            }
+        }
+        // Nothing is left that must be serviced.
+        let to = self.enter(State {
+            pending: state.pending,
+            extra: state.fresh,
+            ..State::resting(state.vm)
+        });
+        found.add(Some(Word::SILENCE), to, Cause::Ends);
+        if state.in_pass() && state.vm.release().reply_after_pass() {
+            for letter in answers(&state.vm, state.began) {
+                found.add(Word::of([letter]), to, Cause::Asked);
+            }
+        }
+    }
+
+    fn serve(&mut self, begun: &State, slot: u8, asked: Requests, guessed: Option<u16>, found: &mut Found) {
+        const SHUTDOWN: u8 = 2;
+        let policies: &[runstate::Actions] = if slot == SHUTDOWN {
+            match is_for_good(asked) {
+                true => &actions::SHUTDOWN[..1],
+                false => &actions::SHUTDOWN,
+            }
+        } else {
+            &actions::SHUTDOWN[..1]
+        };
+        for policy in policies {
+            let mut letters = Vec::new();
+            let mut next = begun.vm.with_actions(*policy).with_requests(asked);
+            next.main_loop(&mut |output| hear(output, &mut letters));
+            let next = settled(next);
+            let same = letters.is_empty() && identity(&next) == identity(&begun.vm);
+            if same && guessed.is_some() {
+                continue;
+            }
+            let pending = begun.pending.without(slot).then(next.requests());
+            let cause = Cause::Serves {
+                guessed,
+                meanwhile: None,
+            };
+            self.served(begun, slot, (&letters, next), pending, cause, found);
+            if self.thread == Thread::Vcpu && begun.vm.run_state() == RunState::Running {
+                self.meanwhile(begun, slot, (&letters, next), guessed, found);
+            }
+        }
+    }
+
+    /// The main thread lets go of its lock until the vCPUs are stopped, for a stop and for a reset: one of them may do something
+    /// yet.
+    fn meanwhile(
+        &mut self,
+        begun: &State,
+        slot: u8,
+        (letters, next): (&[Letter], Vm),
+        guessed: Option<u16>,
+        found: &mut Found,
+    ) {
+        let Some((last, first)) = letters.split_last().filter(|(last, _)| last.stops_vcpus()) else {
+            return;
+        };
+        let profile = self.profile(&begun.vm);
+        for &number in &profile.deeds {
+            let deed = &self.deeds[usize::from(number)];
+            if deed.kind != Kind::Vcpu {
+                continue;
+            }
+            let vm = begun.vm.with_requests(begun.pending.without(slot));
+            let Some((word, acted)) = run(vm, deed) else {
+                continue;
+            };
+            if acted.is_gone() || word.is_empty() {
+                continue;
+            }
+            let letters: Vec<Letter> = first
+                .iter()
+                .copied()
+                .chain(word.letters())
+                .chain([*last])
+                .collect();
+            let cause = Cause::Serves {
+                guessed,
+                meanwhile: Some(number),
+            };
+            self.served(begun, slot, (&letters, next), acted.requests(), cause, found);
+        }
+    }
+
+    fn served(
+        &mut self,
+        begun: &State,
+        slot: u8,
+        (letters, next): (&[Letter], Vm),
+        pending: Requests,
+        cause: Cause,
+        found: &mut Found,
+    ) {
+        let word = Word::of(letters.iter().copied());
+        let late = begun.vm.release().reply_after_pass();
+        if next.is_gone() {
+            let to = self.enter(State::resting(next.with_requests(Requests::NONE)));
+            found.add(word, to, cause);
+            if late && next.exit_status().is_some() {
+                found.add(word.and_then(|w| w.with(Letter::status(begun.began))), to, cause);
+            }
+            return;
+        }
+        let vm = next.with_requests(Requests::NONE);
+        let (before, now) = (self.profile(&begun.vm).guesses, self.profile(&vm).guesses);
+        let stopped = begun.vm.run_state() == RunState::Running && vm.run_state() != RunState::Running;
+        let fresh = if stopped && self.thread == Thread::Vcpu {
+            begun.fresh | before & !now
+        } else {
+            begun.fresh
+        };
+        let later = |guesses: Guesses| {
+            bits(guesses)
+                .filter(|bit| (slot + 1..Requests::SLOTS).any(|later| self.guesses[*bit].0.takes(later)))
+                .fold(0, |set, bit| set | 1 << bit)
+        };
+        // What could be asked for now as well may as well wait for the next pass.
+        let over = pending == Requests::NONE
+            && later(begun.extra & !now) == 0
+            && (!late || begun.began == vm.run_state());
+        let left = later(begun.extra);
+        let to = if over {
+            self.enter(State {
+                extra: fresh,
+                ..State::resting(vm)
+            })
+        } else {
+            self.enter(State {
+                vm,
+                pending,
+                extra: left,
+                phase: slot + 2,
+                fresh,
+                began: if late { begun.began } else { RunState::Debug },
+            })
+        };
+        found.add(word, to, cause);
     }
 }
 
-/// What a VM at rest has to differ in to be another one.
+/// The slot of a stop.
+const VMSTOP: u8 = Requests::SLOTS - 1;
+
+/// The edges of one state, the least cause of each.
+#[derive(Default)]
+struct Found(BTreeMap<(Word, Rest), Cause>);
+
+impl Found {
+    fn add(&mut self, word: Option<Word>, to: Rest, cause: Cause) {
+        debug_assert!(word.is_some(), "no step says more than a word has room for");
+        let Some(word) = word else { return };
+        self.0
+            .entry((word, to))
+            .and_modify(|known| *known = cause.min(*known))
+            .or_insert(cause);
+    }
+}
+
+/// What a VM at rest has to differ in to be another one, as far as a log can hear it.
 ///
-/// Where no migration is at work and none is awaited, its run state, the suspended flag and two actions decide what a log can
-/// hear of it; a dump in the background is left out.
-fn identity(vm: &Vm) -> (u64, u8) {
-    let actions = vm.actions();
-    let policy = actions.reboot() as u8 | (actions.shutdown() as u8) << 1;
-    let plain = vm.run_state() as u64 | u64::from(vm.was_suspended()) << 4;
+/// Left out, because a VM without it can be heard to do all that one with it does: a dump in the background (its end is heard
+/// as a `cont` is), a stream still awaited by a VM that runs already, the state behind a switchover that is over.
+const fn identity(vm: &Vm) -> u64 {
     if vm.is_gone() {
-        return (
-            1 << 63 | 1 << 62 | vm.run_state() as u64,
-            u8::from(vm.exit_status().is_some()),
-        );
+        return 1 << 63 | (vm.run_state() as u64) << 1 | vm.exit_status().is_some() as u64;
     }
-    if vm.migration_in_flight() || matches!(vm.run_state(), RunState::Inmigrate | RunState::SaveVm) {
-        return (vm.key(Detail::RunState), policy);
+    if matches!(vm.run_state(), RunState::Inmigrate | RunState::SaveVm) && !vm.migration_in_flight() {
+        return 1 << 62 | vm.with_requests(Requests::NONE).key(Detail::RunState);
     }
-    (1 << 63 | plain, policy)
+    let flight = if vm.migration_in_flight() {
+        1 + vm.migration_status() as u64
+    } else {
+        0
+    };
+    let back_to = match (vm.switchover_from(), vm.run_state()) {
+        (None, _) => 0,
+        (Some(from), RunState::FinishMigrate) => 1 + from as u64,
+        (Some(RunState::Running), _) => 17,
+        (Some(RunState::Suspended), _) if vm.release().suspended_is_live() => 17,
+        (Some(_), _) => 18,
+    };
+    vm.run_state() as u64
+        | (vm.was_suspended() as u64) << 4
+        | (vm.is_colo_secondary() as u64) << 5
+        | flight << 6
+        | back_to << 12
+}
+
+/// After a request of this kind QEMU exits, whatever the shutdown action is: it is changed with the request, and a second command
+/// that changed it back would come after the pass. For a signal there is no such order.
+fn is_for_good(asked: Requests) -> bool {
+    asked.shutdown() == Some(ShutdownCause::HostQmpQuit)
+}
+
+fn launched(release: Release, thread: Thread, incoming: IncomingOption, autostart: bool) -> Vm {
+    let mut launch = Launch::new(release);
+    launch.machine.snapshot_disk = true;
+    (launch.autostart, launch.incoming, launch.thread) = (autostart, incoming, thread);
+    let mut vm = Vm::launch(&launch, &mut |_| {});
+    vm.main_loop(&mut |_| {});
+    settled(vm)
 }
 
 /// How QEMU can have been started.
 fn launches(release: Release, thread: Thread) -> Vec<Vm> {
     let mut vms = Vec::new();
-    // Those without a migration first: they stand for the others that are like them.
-    for incoming in [IncomingOption::None, IncomingOption::Uri] {
+    for incoming in [IncomingOption::None, IncomingOption::Uri, IncomingOption::Defer] {
         for autostart in [true, false] {
-            for &shutdown in ShutdownAction::ALL {
-                let mut launch = Launch::new(release);
-                launch.machine.snapshot_disk = true;
-                (launch.autostart, launch.incoming, launch.thread) = (autostart, incoming, thread);
-                launch.actions = launch.actions.with(SetAction {
-                    shutdown: Some(shutdown),
-                    ..SetAction::default()
-                });
-                let mut vm = Vm::launch(&launch, &mut |_| {});
-                vm.main_loop(&mut |_| {});
-                vms.push(vm);
-            }
+            vms.push(launched(release, thread, incoming, autostart));
         }
     }
     vms
 }
 
-/// Does the deeds of one group, and the pass. `None` where one of them cannot happen.
-fn run(mut vm: Vm, deeds: &[&Deed]) -> Option<(Vec<Letter>, Vm)> {
-    let mut letters = Vec::new();
-    let mut hear = |output: Output| {
-        if let Output::Event(event) = output {
-            letters.extend(Letter::of(event));
-        }
-    };
-    for deed in deeds {
-        for step in &deed.steps {
-            match step {
-                Step::Do(input) => match vm.handle(*input, &mut hear) {
-                    runstate::Answer::Done => {}
-                    runstate::Answer::Refused(_) if matches!(input, Input::Command(_)) => {}
-                    runstate::Answer::Refused(_) | runstate::Answer::Impossible(_) => return None,
-                },
-                Step::Pass => vm.main_loop(&mut hear),
-            }
-        }
+fn hear(output: Output, letters: &mut Vec<Letter>) {
+    if let Output::Event(event) = output {
+        letters.extend(Letter::of(event));
     }
-    vm.main_loop(&mut hear);
-    let _ = vm.handle(forget_actions(), &mut |_| {});
-    Some((letters, vm))
 }
 
-/// Whether the event's rate is limited, so that it may be missing, or late.
-fn is_limited(letter: Letter, vm: &Vm) -> bool {
-    held_back(vm).any(|limited| limited == letter)
+/// Under the actions that stand for all.
+const fn settled(vm: Vm) -> Vm {
+    vm.with_actions(actions::SHUTDOWN[0])
+}
+
+/// Does a deed. `None` where it cannot happen.
+fn run(mut vm: Vm, deed: &Deed) -> Option<(Word, Vm)> {
+    let mut letters = Vec::new();
+    let mut word = Some(Word::SILENCE);
+    vm = vm.with_actions(deed.actions);
+    for input in &deed.inputs {
+        let answer = vm.handle(*input, &mut |output| hear(output, &mut letters));
+        match answer {
+            Answer::Done => {}
+            Answer::Refused(_) if matches!(input, Input::Command(_)) => {}
+            Answer::Refused(_) | Answer::Impossible(_) => return None,
+        }
+    }
+    for letter in letters {
+        word = word.and_then(|word| word.with(letter));
+    }
+    Some((word?, settled(vm)))
+}
+
+/// Where a deed does nothing but ask for one thing, in silence: for what.
+fn asks_only(vm: Vm, deed: &Deed) -> Option<Requests> {
+    let (word, next) = run(vm, deed)?;
+    let asked = next.requests();
+    let one = (0..Requests::SLOTS).filter(|slot| asked.takes(*slot)).count() == 1;
+    (one && word.is_empty() && identity(&next) == identity(&vm)).then_some(asked)
+}
+
+/// What a VM answers that was in that state when it was asked.
+fn answers(vm: &Vm, state: RunState) -> impl Iterator<Item = Letter> + use<> {
+    let reset = matches!(state, RunState::InternalError | RunState::Shutdown);
+    let aborted = vm.is_gone() && vm.exit_status().is_none();
+    [
+        Some(Letter::status(state)),
+        reset.then_some(Letter::RESET_REQUIRED),
+        (state == RunState::FinishMigrate).then_some(Letter::NOT_FINALIZED),
+        (state != RunState::Suspended).then_some(Letter::NOT_SUSPENDED),
+    ]
+    .into_iter()
+    .flatten()
+    .filter(move |_| !aborted)
 }
 
 /// What may come late, for something that happened within the second before; and an I/O error, which may come while the VM is
@@ -286,4 +683,15 @@ fn after_exit(vm: &Vm) -> impl Iterator<Item = Letter> + use<> {
     panicked
         .chain([Letter::crashloaded(runstate::GuestPanicAction::Run)])
         .filter(move |_| exited)
+}
+
+/// The numbers of the bits that are set.
+fn bits(mut set: Guesses) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let bit = set.trailing_zeros() as usize;
+        (set != 0).then(|| {
+            set &= set - 1;
+            bit
+        })
+    })
 }

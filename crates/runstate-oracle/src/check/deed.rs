@@ -1,122 +1,200 @@
-//! What can have happened between two things heard: single deeds, and groups of them before one pass of the main loop.
+//! What can have happened between two things heard.
 
 use runstate::{
-    BlockErrorAction, Capability, Channel, Command, Guest, Host, Input, Load, MemoryFailure,
+    Actions, BlockErrorAction, Capability, Channel, Command, Guest, Host, Input, Load, MemoryFailure,
     MemoryFailureAction, MemoryFailureFlags, MemoryFailureRecipient, MigrationStatus, PanicAction,
-    RebootAction, RunState, SetAction, ShutdownAction, Stream, WatchdogAction,
+    RebootAction, Release, RunState, SetAction, ShutdownAction, Stream, WatchdogAction,
 };
 
-/// A step of a deed.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Step {
-    /// Something happens.
-    Do(Input),
-    /// A pass of the main loop.
-    Pass,
+/// Who does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The guest, on a vCPU.
+    Vcpu,
+    /// Something around the guest: its disks, its timers.
+    Device,
+    /// A client of the monitor.
+    Command,
+    /// Anything else on the host.
+    Host,
 }
 
-/// Something that can have happened, with a name a person understands. A pass follows it.
+/// Something that can have happened, with a name a person understands.
 #[derive(Clone, Debug)]
 pub(super) struct Deed {
     pub(super) name: String,
-    pub(super) steps: Vec<Step>,
-    /// Whether it leaves a request, so that it makes a difference with what else it shares its pass.
-    pub(super) groups: bool,
-    /// Whether its last event may be held back by a rate limit.
+    pub(super) kind: Kind,
+    /// The actions under which it happens.
+    pub(super) actions: Actions,
+    /// Which of them it looks at.
+    pub(super) looks_at: SetAction,
+    pub(super) inputs: Vec<Input>,
+    /// Whether its event may be held back by a rate limit.
     pub(super) held_back: bool,
 }
 
-fn deed(name: impl Into<String>, inputs: &[Input]) -> Deed {
-    let steps = inputs.iter().map(|input| Step::Do(*input)).collect();
+/// The actions of which a pass makes a difference.
+pub(super) mod actions {
+    use runstate::{Actions, SetAction, ShutdownAction};
+
+    /// The default, and a shutdown that pauses.
+    pub(in super::super) const SHUTDOWN: [Actions; 2] = [
+        Actions::DEFAULT,
+        Actions::DEFAULT.with(SetAction {
+            shutdown: Some(ShutdownAction::Pause),
+            reboot: None,
+            panic: None,
+            watchdog: None,
+        }),
+    ];
+}
+
+fn deed(name: impl Into<String>, kind: Kind, inputs: &[Input]) -> Deed {
     Deed {
         name: name.into(),
-        steps,
-        groups: false,
+        kind,
+        actions: Actions::DEFAULT,
+        looks_at: SetAction::default(),
+        inputs: inputs.to_vec(),
         held_back: false,
     }
 }
 
 fn guest(name: &str, guest: Guest) -> Deed {
-    Deed {
-        groups: true,
-        ..deed(format!("guest {name}"), &[Input::Guest(guest)])
+    deed(format!("guest {name}"), Kind::Vcpu, &[Input::Guest(guest)])
+}
+
+impl Deed {
+    fn under(mut self, looks_at: SetAction) -> Self {
+        self.looks_at = looks_at;
+        self.actions = self.actions.with(looks_at);
+        self
+    }
+
+    const fn held_back(mut self) -> Self {
+        self.held_back = true;
+        self
+    }
+
+    /// Whether it belongs to a migration or a dump: something that is under way for long.
+    pub(super) fn is_long(&self) -> bool {
+        self.inputs.iter().any(|input| match input {
+            Input::Command(command) => matches!(
+                command,
+                Command::Migrate(_)
+                    | Command::MigrateContinue(_)
+                    | Command::MigrateCancel
+                    | Command::ColoLostHeartbeat
+                    | Command::DumpGuestMemory { .. }
+            ),
+            Input::Host(host) => matches!(
+                host,
+                Host::MigrationConverges
+                    | Host::MigrationFails
+                    | Host::MigrationSettles
+                    | Host::IncomingArrives(_)
+            ),
+            Input::Guest(_) => false,
+        })
+    }
+
+    /// Its name, with the actions that it looks at.
+    pub(super) fn words(&self) -> String {
+        let action = |name: &str, value: Option<&'static str>| value.map(|value| format!("{name}={value}"));
+        let looks: Vec<String> = [
+            action("reboot", self.looks_at.reboot.map(RebootAction::name)),
+            action("shutdown", self.looks_at.shutdown.map(ShutdownAction::name)),
+            action("panic", self.looks_at.panic.map(PanicAction::name)),
+            action("watchdog", self.looks_at.watchdog.map(WatchdogAction::name)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if looks.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{} (action {})", self.name, looks.join(","))
+        }
+    }
+
+    const fn of(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
     }
 }
 
-fn set_action(change: SetAction) -> Input {
-    Input::Command(Command::SetAction(change))
-}
-
-/// The panic and watchdog actions do not matter between deeds: each deed that looks at one brings its own.
-pub(super) fn forget_actions() -> Input {
-    set_action(SetAction {
-        panic: Some(PanicAction::Shutdown),
-        watchdog: Some(WatchdogAction::Reset),
-        ..SetAction::default()
+/// Under each reboot action.
+fn rebooting(deed: &Deed) -> impl Iterator<Item = Deed> {
+    RebootAction::ALL.iter().map(move |&reboot| {
+        let looks_at = SetAction {
+            reboot: Some(reboot),
+            ..deed.looks_at
+        };
+        deed.clone().under(looks_at)
     })
 }
 
 /// Every deed.
-pub(super) fn deeds() -> Vec<Deed> {
+pub(super) fn deeds(release: Release) -> Vec<Deed> {
+    let mut deeds = acts_of_guests();
+    deeds.extend(hardware());
+    deeds.extend(host());
+    deeds.extend(commands());
+    deeds.extend(outgoing(release));
+    deeds.extend(incoming());
+    deeds
+}
+
+fn acts_of_guests() -> Vec<Deed> {
     let mut deeds = vec![
         guest("shutdown", Guest::Shutdown),
-        guest("reset", Guest::Reset),
-        deed("guest crashloaded", &[Input::Guest(Guest::Crashloaded)]),
-        deed("guest pvshutdown", &[Input::Guest(Guest::Pvshutdown)]),
+        guest("crashloaded", Guest::Crashloaded),
+        guest("pvshutdown", Guest::Pvshutdown),
         guest("suspend", Guest::Suspend),
         guest("suspend-disk", Guest::SuspendDisk),
-        deed("guest wakeup", &[Input::Guest(Guest::Wakeup)]),
+        guest("wakeup", Guest::Wakeup).of(Kind::Device),
         guest("internal-error", Guest::InternalError),
         guest("debug", Guest::Debug),
-        deed("guest debug-exit 0", &[Input::Guest(Guest::DebugExit(0))]),
-        Deed {
-            groups: true,
-            ..deed("host signal", &[Input::Host(Host::Signal)])
-        },
-        deed("host ui-close", &[Input::Host(Host::UiClose)]),
-        deed("host gdb attach", &[Input::Host(Host::GdbAttach)]),
-        deed("host gdb interrupt", &[Input::Host(Host::GdbInterrupt)]),
-        deed("host gdb continue", &[Input::Host(Host::GdbContinue)]),
-        deed("host gdb kill", &[Input::Host(Host::GdbKill)]),
+        guest("debug-exit 0", Guest::DebugExit(0)),
+        guest("subsystem-reset", Guest::SubsystemReset),
     ];
-    for &panic in PanicAction::ALL {
-        let change = set_action(SetAction {
+    deeds.extend(rebooting(&guest("reset", Guest::Reset)));
+    let panic = |panic, shutdown| {
+        guest("panic", Guest::Panic).under(SetAction {
             panic: Some(panic),
+            shutdown,
             ..SetAction::default()
-        });
-        let name = format!("guest panic (panic action {panic})");
-        let groups = panic != PanicAction::None;
-        deeds.push(Deed {
-            groups,
-            ..deed(name, &[change, Input::Guest(Guest::Panic)])
-        });
-    }
+        })
+    };
+    deeds.extend([
+        panic(PanicAction::Shutdown, Some(ShutdownAction::Poweroff)),
+        panic(PanicAction::Pause, None),
+        panic(PanicAction::Shutdown, Some(ShutdownAction::Pause)),
+        panic(PanicAction::None, None),
+    ]);
+    deeds
+}
+
+/// What happens to a guest.
+fn hardware() -> Vec<Deed> {
+    let mut deeds = Vec::new();
     for &watchdog in WatchdogAction::ALL {
-        let change = set_action(SetAction {
-            watchdog: Some(watchdog),
-            ..SetAction::default()
-        });
-        let name = format!("guest watchdog (watchdog action {watchdog})");
-        let steps = [change, Input::Guest(Guest::Watchdog)];
-        let groups = matches!(
-            watchdog,
-            WatchdogAction::Reset | WatchdogAction::Shutdown | WatchdogAction::Pause
-        );
-        deeds.push(Deed {
-            groups,
-            held_back: true,
-            ..deed(name, &steps)
-        });
+        let deed = guest("watchdog", Guest::Watchdog)
+            .of(Kind::Device)
+            .held_back()
+            .under(SetAction {
+                watchdog: Some(watchdog),
+                ..SetAction::default()
+            });
+        if watchdog == WatchdogAction::Reset {
+            deeds.extend(rebooting(&deed));
+        } else {
+            deeds.push(deed);
+        }
     }
     for &action in BlockErrorAction::ALL {
-        let name = format!("guest io-error ({action})");
-        let steps = [Input::Guest(Guest::IoError(action))];
-        let groups = action == BlockErrorAction::Stop;
-        deeds.push(Deed {
-            groups,
-            held_back: true,
-            ..deed(name, &steps)
-        });
+        let name = format!("io-error ({action})");
+        deeds.push(guest(&name, Guest::IoError(action)).of(Kind::Device).held_back());
     }
     for &action in MemoryFailureAction::ALL {
         let recipient = if action == MemoryFailureAction::Fatal {
@@ -129,124 +207,198 @@ pub(super) fn deeds() -> Vec<Deed> {
             action,
             flags: MemoryFailureFlags::default(),
         };
-        let groups = action == MemoryFailureAction::Reset;
-        let name = format!("guest memory-failure ({action})");
-        deeds.push(Deed {
-            groups,
-            ..deed(name, &[Input::Guest(Guest::MemoryFailure(failure))])
-        });
+        let deed = guest(
+            &format!("memory-failure ({action})"),
+            Guest::MemoryFailure(failure),
+        );
+        if action == MemoryFailureAction::Reset {
+            deeds.extend(rebooting(&deed));
+        } else {
+            deeds.push(deed);
+        }
     }
-    deeds.extend(commands());
-    deeds.extend(migrations());
     deeds
 }
 
+fn host() -> Vec<Deed> {
+    [
+        ("signal", Host::Signal),
+        ("ui-close", Host::UiClose),
+        ("gdb attach", Host::GdbAttach),
+        ("gdb interrupt", Host::GdbInterrupt),
+        ("gdb continue", Host::GdbContinue),
+        ("gdb kill", Host::GdbKill),
+        ("dump completes", Host::DumpCompletes),
+    ]
+    .into_iter()
+    .map(|(name, host)| deed(format!("host {name}"), Kind::Host, &[Input::Host(host)]))
+    .collect()
+}
+
 fn commands() -> Vec<Deed> {
-    let one = |name: &str, command| deed(name, &[Input::Command(command)]);
+    let one = |name: &str, command| deed(name, Kind::Command, &[Input::Command(command)]);
+    let found = |suspended| Load::Found { suspended };
     let mut deeds = vec![
         one("stop", Command::Stop),
         one("cont", Command::Cont),
         one("quit", Command::Quit),
-        one("system_reset", Command::SystemReset),
         one("system_powerdown", Command::SystemPowerdown),
         one("system_wakeup", Command::SystemWakeup),
         one("savevm", Command::Savevm),
-        one("loadvm", Command::Loadvm(Load::Found { suspended: false })),
-        one(
-            "loadvm of a suspended snapshot",
-            Command::Loadvm(Load::Found { suspended: true }),
-        ),
+        one("loadvm", Command::Loadvm(found(false))),
+        one("loadvm of a suspended snapshot", Command::Loadvm(found(true))),
         one("loadvm of a missing snapshot", Command::Loadvm(Load::Missing)),
         one("dump-guest-memory", Command::DumpGuestMemory { detach: false }),
         one(
-            "dump-guest-memory detached",
+            "dump-guest-memory, detached",
             Command::DumpGuestMemory { detach: true },
         ),
-        deed("host dump completes", &[Input::Host(Host::DumpCompletes)]),
         one("xen-save-devices-state", Command::XenSaveDevicesState),
     ];
-    for &reboot in RebootAction::ALL {
-        let change = SetAction {
-            reboot: Some(reboot),
-            ..SetAction::default()
-        };
-        deeds.push(one(
-            &format!("set-action reboot={reboot}"),
-            Command::SetAction(change),
-        ));
-    }
-    for &shutdown in ShutdownAction::ALL {
-        let change = SetAction {
-            shutdown: Some(shutdown),
-            ..SetAction::default()
-        };
-        deeds.push(one(
-            &format!("set-action shutdown={shutdown}"),
-            Command::SetAction(change),
-        ));
-    }
+    deeds.extend(rebooting(&one("system_reset", Command::SystemReset)));
+    deeds.extend(jobs());
     deeds
 }
 
-/// Migrations as wholes: what is between their steps is silent, or told by MIGRATION, which is not followed.
-fn migrations() -> Vec<Deed> {
-    let command = |command| Step::Do(Input::Command(command));
-    let host = |host| Step::Do(Input::Host(host));
-    let capability = |capability, on| command(Command::MigrateSetCapability(capability, on));
-    let pause = Capability::PauseBeforeSwitchover;
-    let whole = |name: &str, steps: Vec<Step>| Deed {
-        name: name.to_owned(),
-        steps,
-        groups: false,
-        held_back: false,
-    };
-    let begin = |last: Vec<Step>| {
-        let mut steps = vec![
-            command(Command::Migrate(Channel::Good)),
-            Step::Pass,
-            host(Host::MigrationConverges),
+/// A job and its end as one deed: what is between is told by JOB_STATUS_CHANGE, which is not followed.
+fn jobs() -> Vec<Deed> {
+    let found = |suspended| Load::Found { suspended };
+    [
+        ("snapshot-save", Command::SnapshotSave { succeeds: true }),
+        ("snapshot-load", Command::SnapshotLoad(found(false))),
+        (
+            "snapshot-load of a suspended snapshot",
+            Command::SnapshotLoad(found(true)),
+        ),
+        (
+            "snapshot-load of a missing snapshot",
+            Command::SnapshotLoad(Load::Missing),
+        ),
+    ]
+    .into_iter()
+    .map(|(name, command)| {
+        let inputs = [
+            Input::Command(command),
+            Input::Host(Host::JobCompletes),
+            Input::Command(Command::JobDismiss),
         ];
-        steps.extend(last);
-        steps
-    };
-    let mut paused = vec![capability(pause, true)];
-    paused.extend(begin(vec![]));
-    let mut background = vec![capability(Capability::BackgroundSnapshot, true)];
-    background.extend(begin(vec![capability(Capability::BackgroundSnapshot, false)]));
-    let go_on = [
-        command(Command::MigrateContinue(MigrationStatus::PreSwitchover)),
-        Step::Pass,
-    ];
-    let end = capability(pause, false);
-    let mut deeds = vec![
-        whole("a migration completes", begin(vec![])),
-        whole("a migration stops the VM for switchover", paused),
-        whole(
-            "the migration completes",
-            [&go_on[..], &[host(Host::MigrationConverges), end]].concat(),
-        ),
-        whole("the migration fails", vec![host(Host::MigrationFails), end]),
-        whole(
-            "the migration is cancelled",
-            vec![
-                command(Command::MigrateCancel),
-                Step::Pass,
-                host(Host::MigrationSettles),
-                end,
-            ],
-        ),
-        whole("a background snapshot", background),
-    ];
-    for &status in RunState::ALL {
-        let stream = Stream {
-            status,
-            suspended: false,
-            postcopy: false,
-        };
+        deed(name, Kind::Command, &inputs)
+    })
+    .collect()
+}
+
+/// The capabilities and the mode with which a migration is begun.
+///
+/// Postcopy is heard like a pause before the switchover: what differs between them is said by MIGRATION alone.
+const MODES: [(&str, &[Capability], bool); 5] = [
+    ("", &[], false),
+    (
+        " with pause-before-switchover",
+        &[Capability::PauseBeforeSwitchover],
+        false,
+    ),
+    (
+        " with background-snapshot",
+        &[Capability::BackgroundSnapshot],
+        false,
+    ),
+    (" with x-colo", &[Capability::Colo], false),
+    (" with the mode cpr-reboot", &[], true),
+];
+
+/// Migrations in large steps: what is between them is silent, or told by MIGRATION, which is judged by itself.
+fn outgoing(release: Release) -> Vec<Deed> {
+    let host = |host| Input::Host(host);
+    let command = |command| Input::Command(command);
+    let mut deeds = Vec::new();
+    for (name, capabilities, cpr) in MODES {
+        if cpr && release < Release::V9_0 {
+            continue;
+        }
+        let mut inputs: Vec<Input> = Capability::ALL
+            .iter()
+            .map(|(capability, _)| command(Command::MigrateSetCapability(*capability, false)))
+            .collect();
+        inputs.extend(
+            capabilities
+                .iter()
+                .map(|&capability| command(Command::MigrateSetCapability(capability, true))),
+        );
+        inputs.push(command(Command::MigrateSetCprReboot(cpr)));
+        inputs.push(command(Command::Migrate(Channel::Good)));
+        let name = format!("a migration{name}");
+        if cpr {
+            deeds.push(deed(format!("{name} begins"), Kind::Host, &inputs));
+        }
+        inputs.push(host(Host::MigrationConverges));
         deeds.push(deed(
-            format!("an incoming migration arrives, its source was {status}"),
-            &[Input::Host(Host::IncomingArrives(stream))],
+            format!("{name} goes on as far as it can"),
+            Kind::Host,
+            &inputs,
         ));
+    }
+    let go_on = command(Command::MigrateContinue(MigrationStatus::PreSwitchover));
+    let steps: [(&str, &[Input]); 7] = [
+        ("the migration goes on", &[host(Host::MigrationConverges)]),
+        (
+            "migrate-continue, and the migration goes on",
+            &[go_on, host(Host::MigrationConverges)],
+        ),
+        ("the migration fails", &[host(Host::MigrationFails)]),
+        (
+            "migrate-continue, and the migration fails",
+            &[go_on, host(Host::MigrationFails)],
+        ),
+        (
+            "the migration is cancelled",
+            &[command(Command::MigrateCancel), host(Host::MigrationSettles)],
+        ),
+        ("x-colo-lost-heartbeat", &[command(Command::ColoLostHeartbeat)]),
+        ("the failover ends", &[host(Host::MigrationSettles)]),
+    ];
+    deeds.extend(steps.map(|(name, inputs)| deed(name, Kind::Host, inputs)));
+    deeds
+}
+
+fn incoming() -> Vec<Deed> {
+    let mut deeds = Vec::new();
+    for &status in RunState::ALL {
+        for (suspended, postcopy) in [(false, false), (true, false), (false, true), (true, true)] {
+            let stream = Stream {
+                status,
+                suspended,
+                postcopy,
+            };
+            let name = format!("an incoming migration arrives, its source was {status}");
+            deeds.push(deed(
+                name,
+                Kind::Host,
+                &[Input::Host(Host::IncomingArrives(stream))],
+            ));
+        }
+    }
+    deeds.push(deed(
+        "host incoming fails",
+        Kind::Host,
+        &[Input::Host(Host::IncomingFails)],
+    ));
+    let colo = |on| Input::Command(Command::MigrateSetCapability(Capability::Colo, on));
+    let running = Stream {
+        status: RunState::Running,
+        suspended: false,
+        postcopy: false,
+    };
+    deeds.push(deed(
+        "a secondary of a COLO pair comes to life",
+        Kind::Host,
+        &[colo(true), Input::Host(Host::IncomingArrives(running))],
+    ));
+    for exit_on_error in [true, false] {
+        let inputs = [Input::Command(Command::MigrateIncoming {
+            channel: Channel::Good,
+            exit_on_error,
+        })];
+        deeds.push(deed("migrate-incoming", Kind::Host, &inputs));
     }
     deeds
 }

@@ -1,187 +1,332 @@
 //! The shortest account of what was heard: the cheapest way through the automaton of one release.
 
-use std::collections::{HashMap, VecDeque};
+use core::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 
-use runstate::{PanicAction, Release, RunState, ShutdownAction, Thread, Vm, WatchdogAction};
+use runstate::{
+    PanicAction, RebootAction, Release, RunState, SetAction, ShutdownAction, ShutdownCause, Thread,
+    WatchdogAction,
+};
 
 use super::{
-    Happened,
-    automaton::{ALONE, ASKED, Automaton, Edge, HELD_BACK, LATE, Rest},
+    automaton::{Cause, Edge, Rest},
     letter::Letter,
     subsets::{Node, Place, Set, Subsets},
 };
 
-/// How a hypothesis was come by: from which one, and through which deeds.
-#[derive(Clone, Debug)]
-struct Step {
-    cost: u32,
-    from: Node,
-    deeds: Vec<String>,
+/// A letter that was heard, with the set before it and its line.
+pub(super) type Trail = [(Set, Letter, u64)];
+
+/// A step of the account.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    pub(super) edge: Edge,
+    /// Which letter of the trail it says first; none where it is silent.
+    pub(super) letter: Option<usize>,
 }
 
-/// Accounts for the letters of a trail.
-pub(super) fn explain(subsets: &mut Subsets, trail: &VecDeque<(Set, Letter, u64)>) -> Vec<Happened> {
-    let Some(&(first, ..)) = trail.front() else {
-        return Vec::new();
-    };
-    let Some(&(last, letter, _)) = trail.back() else {
-        return Vec::new();
-    };
+/// A way through an automaton.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    pub(super) automaton: u16,
+    pub(super) begins: Rest,
+    pub(super) steps: Vec<Taken>,
+}
+
+/// So many hypotheses are followed at first, the likeliest; if they all die, all are.
+const BEAM: usize = 48;
+
+/// Finds the cheapest way.
+pub(super) fn way(subsets: &mut Subsets, trail: &Trail) -> Option<Way> {
+    let &(last, letter, _) = trail.last()?;
     let end = subsets.hear(last, letter);
-    // The release people mean where they name none, if it is possible; else the newest that is. A vCPU before qtest.
-    let Some(at) = (0..subsets.automata.len())
+    let automaton = likeliest(subsets, end)?;
+    through(subsets, trail, automaton, BEAM).or_else(|| through(subsets, trail, automaton, usize::MAX))
+}
+
+/// The release people mean where they name none, if it is possible; else the newest that is. A vCPU before qtest.
+fn likeliest(subsets: &Subsets, end: Set) -> Option<u16> {
+    (0..subsets.count())
         .filter(|at| {
             subsets
                 .nodes_of(end)
                 .iter()
-                .any(|node| usize::from(subsets.place(*node).automaton) == *at)
+                .any(|node| subsets.place(*node).automaton == *at)
         })
         .max_by_key(|at| {
-            let automaton = &subsets.automata[*at];
-            let default = automaton.releases.contains(&Release::DEFAULT);
+            let automaton = subsets.automaton(*at);
             (
                 automaton.thread == Thread::Vcpu,
-                default,
+                automaton.releases.contains(&Release::DEFAULT),
                 automaton.releases.last().copied(),
             )
         })
-    else {
-        return Vec::new();
-    };
-    let mine = |subsets: &Subsets, node: &Node| usize::from(subsets.place(*node).automaton) == at;
-    let mut costs: HashMap<Node, u32> = subsets
-        .nodes_of(first)
+}
+
+/// How a hypothesis was come by.
+#[derive(Clone, Debug)]
+struct Step {
+    cost: u32,
+    from: Node,
+    taken: Vec<Edge>,
+}
+
+/// The way to a state: its cost, the hypothesis it began with, and the step before.
+type Best = HashMap<Rest, (u32, Node, Option<(Rest, Edge)>)>;
+
+fn through(subsets: &mut Subsets, trail: &Trail, automaton: u16, beam: usize) -> Option<Way> {
+    let mut layer: Vec<(u32, Node)> = subsets
+        .nodes_of(trail.first()?.0)
         .iter()
-        .copied()
-        .filter(|node| mine(subsets, node))
-        .map(|node| (node, begin(subsets, node)))
+        .filter(|node| subsets.place(**node).automaton == automaton)
+        .map(|node| (begin(subsets, *node), *node))
         .collect();
-    let mut layers: Vec<HashMap<Node, Step>> = Vec::with_capacity(trail.len());
+    let mut layers = Vec::with_capacity(trail.len());
     for &(_, letter, _) in trail {
-        let mut layer: HashMap<Node, Step> = HashMap::new();
-        let mut nodes: Vec<(Node, u32)> = costs.iter().map(|(node, cost)| (*node, *cost)).collect();
-        nodes.sort_unstable();
-        for (node, cost) in nodes {
-            for (next, deeds) in ways(subsets, node, letter) {
-                let cost = cost + deeds.len() as u32;
-                if layer.get(&next).is_none_or(|known| cost < known.cost) {
-                    layer.insert(
-                        next,
-                        Step {
-                            cost,
-                            from: node,
-                            deeds,
-                        },
-                    );
-                }
-            }
+        layer.sort_unstable();
+        layer.truncate(beam);
+        let steps = layered(subsets, automaton, &layer, letter);
+        layer = steps.iter().map(|(node, step)| (step.cost, *node)).collect();
+        if layer.is_empty() {
+            return None;
         }
-        costs = layer.iter().map(|(node, step)| (*node, step.cost)).collect();
-        layers.push(layer);
+        layers.push(steps);
     }
-    let Some(mut node) = costs
-        .iter()
-        .min_by_key(|(node, cost)| (**cost, **node))
-        .map(|(node, _)| *node)
-    else {
-        return Vec::new();
-    };
-    let mut account = Vec::new();
-    for (layer, (_, letter, line)) in layers.iter().zip(trail).rev() {
-        let Some(step) = layer.get(&node) else { break };
-        account.push(Happened::Heard {
-            line: *line,
-            letter: *letter,
-        });
-        account.extend(step.deeds.iter().rev().cloned().map(Happened::Inferred));
+    let (_, mut node) = layer.into_iter().min()?;
+    let mut steps = Vec::new();
+    for (number, layer) in layers.iter().enumerate().rev() {
+        let step = &layer[&node];
+        for (at, edge) in step.taken.iter().enumerate().rev() {
+            steps.push(Taken {
+                edge: *edge,
+                letter: (at + 1 == step.taken.len()).then_some(number),
+            });
+        }
         node = step.from;
     }
-    let vm = *subsets.vm(subsets.place(node));
-    account.push(Happened::Begins {
-        state: vm.run_state(),
-        options: options(&vm),
-    });
-    account.reverse();
-    account
+    steps.reverse();
+    Some(Way {
+        automaton,
+        begins: subsets.place(node).to,
+        steps,
+    })
 }
 
-/// A VM that runs is likelier than one in any other state, and one without options than one with.
+/// A VM that runs is likelier than one in any other state.
 fn begin(subsets: &Subsets, node: Node) -> u32 {
     let place = subsets.place(node);
-    let vm = subsets.vm(place);
-    let usual = matches!(vm.run_state(), RunState::Running | RunState::Prelaunch);
-    u32::from(vm.run_state() != RunState::Running) + 3 * u32::from(!usual) + 4 * place.rest.len() as u32
+    let state = subsets.state(place).vm.run_state();
+    let usual = matches!(state, RunState::Running | RunState::Prelaunch);
+    u32::from(state != RunState::Running) + 3 * u32::from(!usual) + 4 * place.rest.len() as u32
 }
 
-/// QEMU's options for a VM that has these actions.
-fn options(vm: &Vm) -> String {
-    let mut options = Vec::new();
-    if vm.actions().reboot() == runstate::RebootAction::Shutdown {
-        options.push("-no-reboot");
+/// What an edge costs: what was not heard is less likely than what was.
+const fn cost(cause: Cause) -> u32 {
+    match cause {
+        Cause::Asked
+        | Cause::Ends
+        | Cause::Serves {
+            guessed: None,
+            meanwhile: None,
+        } => 0,
+        Cause::Deed { before: None, .. } | Cause::Serves { meanwhile: None, .. } => 2,
+        Cause::Deed { .. } => 4,
+        Cause::Late | Cause::AfterExit => 5,
+        Cause::Serves { .. } => 6,
     }
-    if vm.actions().shutdown() == ShutdownAction::Pause {
-        options.push("-no-shutdown");
-    }
-    debug_assert!(
-        vm.actions().panic() == PanicAction::Shutdown && vm.actions().watchdog() == WatchdogAction::Reset
-    );
-    options.join(" ")
 }
 
-/// Where a hypothesis can be when it has said the letter, and by which deeds. The cheapest of each.
-fn ways(subsets: &mut Subsets, node: Node, letter: Letter) -> Vec<(Node, Vec<String>)> {
-    let mut reached = Vec::new();
-    subsets.step_node(node, letter, &mut |next| reached.push(next));
-    let place = subsets.place(node).clone();
-    if !place.rest.is_empty() {
-        return reached.into_iter().map(|next| (next, Vec::new())).collect();
-    }
-    let silent = subsets.silently(place.automaton, place.to);
-    let automaton = &subsets.automata[usize::from(place.automaton)];
-    reached
-        .into_iter()
-        .filter_map(|next| {
-            let target = subsets.place(next);
-            let (state, edge) = silent.iter().find_map(|(state, _)| {
-                automaton.edges[*state as usize]
-                    .iter()
-                    .find(|edge| says(edge, letter, target))
-                    .map(|edge| (*state, edge))
-            })?;
-            let mut deeds = names(automaton, edge);
-            let mut at = state;
-            while let Some((before, number)) = silent
-                .iter()
-                .find(|(known, _)| *known == at)
-                .and_then(|(_, by)| *by)
-            {
-                let mut earlier = names(automaton, &automaton.edges[before as usize][number]);
-                earlier.append(&mut deeds);
-                deeds = earlier;
-                at = before;
+/// Where the hypotheses of a layer can be when they have said the letter; the cheapest way to each.
+fn layered(
+    subsets: &mut Subsets,
+    automaton: u16,
+    layer: &[(u32, Node)],
+    letter: Letter,
+) -> HashMap<Node, Step> {
+    let mut reached: HashMap<Node, Step> = HashMap::new();
+    let mut heap = BinaryHeap::new();
+    let mut best = Best::new();
+    for &(cost, node) in layer {
+        let place = subsets.place(node);
+        match place.rest.split_first() {
+            None => {
+                if best.get(&place.to).is_none_or(|(known, ..)| cost < *known) {
+                    best.insert(place.to, (cost, node, None));
+                    heap.push(Reverse((cost, place.to)));
+                }
             }
-            Some((next, deeds))
-        })
-        .collect()
+            Some((first, rest)) if first == letter => {
+                let next = subsets.node(Place { rest, ..place });
+                offer(&mut reached, next, cost, node, Vec::new);
+            }
+            Some(_) => {}
+        }
+    }
+    while let Some(Reverse((so_far, at))) = heap.pop() {
+        let (known, node, _) = best[&at];
+        if known < so_far {
+            continue;
+        }
+        for edge in subsets.edges(automaton, at).iter() {
+            let total = so_far + cost(edge.cause);
+            match edge.word.split_first() {
+                None => {
+                    if best.get(&edge.to).is_none_or(|(known, ..)| total < *known) {
+                        best.insert(edge.to, (total, node, Some((at, *edge))));
+                        heap.push(Reverse((total, edge.to)));
+                    }
+                }
+                Some((first, rest)) if first == letter => {
+                    let next = subsets.node(Place {
+                        automaton,
+                        to: edge.to,
+                        rest,
+                    });
+                    offer(&mut reached, next, total, node, || taken(&best, at, *edge));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    reached
 }
 
-fn says(edge: &Edge, letter: Letter, target: &Place) -> bool {
-    let to: Rest = target.to;
-    edge.to == to
-        && edge
-            .letters
-            .split_first()
-            .is_some_and(|(first, rest)| *first == letter && *rest == *target.rest)
+fn taken(best: &Best, at: Rest, last: Edge) -> Vec<Edge> {
+    let mut steps = vec![last];
+    let mut here = at;
+    while let Some((from, edge)) = best[&here].2 {
+        steps.push(edge);
+        here = from;
+    }
+    steps.reverse();
+    steps
 }
 
-fn names(automaton: &Automaton, edge: &Edge) -> Vec<String> {
-    edge.deeds
-        .iter()
-        .filter_map(|deed| match *deed {
-            ALONE | ASKED => None,
-            HELD_BACK => Some("the rate limit lets an earlier event go".to_owned()),
-            LATE => Some("a vCPU still runs while QEMU exits".to_owned()),
-            deed => Some(automaton.deeds[usize::from(deed)].name.clone()),
-        })
-        .collect()
+fn offer(
+    reached: &mut HashMap<Node, Step>,
+    next: Node,
+    cost: u32,
+    from: Node,
+    taken: impl FnOnce() -> Vec<Edge>,
+) {
+    if reached.get(&next).is_none_or(|known| cost < known.cost) {
+        let taken = taken();
+        reached.insert(next, Step { cost, from, taken });
+    }
+}
+
+/// The names of what was done in a step, in their order.
+pub(super) fn names(subsets: &Subsets, automaton: u16, cause: Cause) -> Vec<String> {
+    let name = |deed: u16| {
+        let deed = &subsets.automaton(automaton).deeds[usize::from(deed)];
+        deed.words()
+    };
+    match cause {
+        Cause::Asked | Cause::Ends => Vec::new(),
+        Cause::Serves { guessed, meanwhile } => guessed
+            .map(name)
+            .into_iter()
+            .chain(meanwhile.map(|deed| format!("{}, on a vCPU that is being stopped", name(deed))))
+            .collect(),
+        Cause::Deed { deed, before } => before.map(name).into_iter().chain([name(deed)]).collect(),
+        Cause::Late => vec!["the rate limit lets an earlier event go".to_owned()],
+        Cause::AfterExit => vec!["a vCPU still runs while QEMU exits".to_owned()],
+    }
+}
+
+/// The actions that an account needs, as they come to be known.
+#[derive(Debug, Default)]
+pub(super) struct Policy {
+    now: SetAction,
+    launch: SetAction,
+}
+
+impl Policy {
+    /// What a step needs, and what has to be changed for it, in words.
+    pub(super) fn needs(&mut self, subsets: &Subsets, automaton: u16, edge: Edge) -> Option<String> {
+        let deeds = &subsets.automaton(automaton).deeds;
+        let (first, second) = match edge.cause {
+            Cause::Asked | Cause::Ends | Cause::Late | Cause::AfterExit => (None, None),
+            Cause::Serves { guessed, meanwhile } => (guessed, meanwhile),
+            Cause::Deed { deed, before } => (before, Some(deed)),
+        };
+        let mut wanted = SetAction::default();
+        for deed in [first, second].into_iter().flatten() {
+            wanted = with(wanted, deeds[usize::from(deed)].looks_at);
+        }
+        let place = Place {
+            automaton,
+            to: edge.to,
+            rest: super::word::Word::SILENCE,
+        };
+        if matches!(edge.cause, Cause::Serves { .. })
+            && let Some(cause) = edge.word.letters().find_map(Letter::as_shutdown)
+        {
+            let gone = subsets.state(place).vm.is_gone();
+            let insists = matches!(
+                cause,
+                ShutdownCause::HostQmpQuit | ShutdownCause::HostSignal | ShutdownCause::HostUi
+            );
+            if !gone {
+                wanted.shutdown = Some(ShutdownAction::Pause);
+            } else if !insists {
+                wanted.shutdown = Some(ShutdownAction::Poweroff);
+            }
+        }
+        self.want(wanted)
+    }
+
+    fn want(&mut self, wanted: SetAction) -> Option<String> {
+        let mut changes = Vec::new();
+        macro_rules! settle {
+            ($member:ident, $Type:ident) => {
+                if let Some(value) = wanted.$member {
+                    match self.now.$member {
+                        None => self.launch.$member = Some(value),
+                        Some(known) if known != value => {
+                            changes.push(format!("{}={}", stringify!($member), $Type::name(value)));
+                        }
+                        Some(_) => {}
+                    }
+                    self.now.$member = Some(value);
+                }
+            };
+        }
+        settle!(reboot, RebootAction);
+        settle!(shutdown, ShutdownAction);
+        settle!(panic, PanicAction);
+        settle!(watchdog, WatchdogAction);
+        (!changes.is_empty()).then(|| format!("set-action {}", changes.join(",")))
+    }
+
+    /// QEMU's options that give the actions which it has to begin with.
+    pub(super) fn options(&self) -> String {
+        let mut options = Vec::new();
+        if self.launch.reboot == Some(RebootAction::Shutdown) {
+            options.push("-no-reboot".to_owned());
+        }
+        if self.launch.shutdown == Some(ShutdownAction::Pause) {
+            options.push("-no-shutdown".to_owned());
+        }
+        if let Some(panic) = self.launch.panic.filter(|panic| *panic != PanicAction::Shutdown) {
+            options.push(format!("-action panic={panic}"));
+        }
+        if let Some(watchdog) = self
+            .launch
+            .watchdog
+            .filter(|watchdog| *watchdog != WatchdogAction::Reset)
+        {
+            options.push(format!("-watchdog-action {watchdog}"));
+        }
+        options.join(" ")
+    }
+}
+
+fn with(first: SetAction, then: SetAction) -> SetAction {
+    SetAction {
+        reboot: then.reboot.or(first.reboot),
+        shutdown: then.shutdown.or(first.shutdown),
+        panic: then.panic.or(first.panic),
+        watchdog: then.watchdog.or(first.watchdog),
+    }
 }

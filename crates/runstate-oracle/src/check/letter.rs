@@ -129,9 +129,32 @@ impl Letter {
         })
     }
 
+    /// The letter of that place.
+    pub(super) const fn from_index(index: usize) -> Option<Self> {
+        if index < Self::COUNT {
+            Some(Self(index as u8))
+        } else {
+            None
+        }
+    }
+
+    /// Whether the vCPUs are stopped before it is said: STOP, RESET.
+    pub(super) const fn stops_vcpus(self) -> bool {
+        self.0 == Self::PLAIN + 1 || (self.0 >= Self::RESET && self.0 < Self::PLAIN)
+    }
+
     /// The letter's place, from 0.
     pub(super) const fn index(self) -> usize {
         self.0 as usize
+    }
+
+    /// Whether it is SHUTDOWN, and why.
+    #[must_use]
+    pub fn as_shutdown(self) -> Option<ShutdownCause> {
+        ShutdownCause::ALL
+            .iter()
+            .copied()
+            .find(|cause| Self::shutdown(*cause) == self)
     }
 
     /// Whether it is the answer of `query-status`, and which.

@@ -1,15 +1,16 @@
 //! All automata at once, made deterministic as a log needs it: every state that could have said what was heard is kept.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap},
     sync::{Arc, OnceLock},
 };
 
-use runstate::{Graph, Release, RunState, Thread, Vm};
+use runstate::{Graph, Release, RunState, Thread};
 
 use super::{
-    automaton::{Automaton, Rest},
+    automaton::{Automaton, Edge, Rest, State},
     letter::Letter,
+    word::Word,
 };
 
 /// A hypothesis: an automaton, the state in which it will rest, and what it has yet to say until then.
@@ -21,30 +22,42 @@ pub(super) type Set = u32;
 /// The set without any: what was heard cannot have been said.
 pub(super) const NONE: Set = 0;
 
-/// What can be said first, and where that leads.
-type Firsts = Box<[(Letter, Node)]>;
+/// Any QEMU, in any state.
+pub(super) const START: Set = 1;
+
+/// So many sets are kept; then all are forgotten but those in use. It is far more than any log has been seen to need.
+const SETS: usize = 1 << 14;
 
 /// Where a hypothesis is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     pub(super) automaton: u16,
     pub(super) to: Rest,
-    pub(super) rest: Box<[Letter]>,
+    pub(super) rest: Word,
 }
 
 /// Everything known of QEMU, and every set of hypotheses that a log has led to.
 #[derive(Debug)]
 pub(super) struct Subsets {
-    pub(super) automata: Arc<[Automaton]>,
+    automata: Vec<Automaton>,
     places: Vec<Place>,
     nodes: HashMap<Place, Node>,
-    /// Of each automaton and state: what an edge of its own says first, and where that leads. In the letters' order.
-    own: Vec<Vec<Firsts>>,
-    sets: Vec<Box<[Node]>>,
-    set_index: HashMap<Box<[Node]>, Set>,
+    sets: Vec<Arc<[Node]>>,
+    set_index: HashMap<Arc<[Node]>, Set>,
     /// Row by row, `UNKNOWN` where it has not been needed yet.
     table: Vec<Set>,
-    start: Set,
+    /// When to forget.
+    limit: usize,
+    /// What each state can say, by its first letter: filled as it is needed.
+    said: Vec<Vec<Option<Arc<Said>>>>,
+}
+
+/// What can be heard from a state, and what it can come to without a sound.
+#[derive(Debug)]
+struct Said {
+    /// In the letters' order: the first letter, and where it leads.
+    aloud: Box<[(Letter, Node)]>,
+    silent: Box<[Rest]>,
 }
 
 const UNKNOWN: Set = Set::MAX;
@@ -52,96 +65,125 @@ const UNKNOWN: Set = Set::MAX;
 impl Subsets {
     /// All releases, on both threads.
     pub(super) fn new() -> Self {
-        /// They are the same for every log.
-        static AUTOMATA: OnceLock<Arc<[Automaton]>> = OnceLock::new();
+        /// They are the same for every log, as far as they are not grown.
+        static AUTOMATA: OnceLock<Vec<Automaton>> = OnceLock::new();
+        let automata = AUTOMATA.get_or_init(build).clone();
         let mut subsets = Self {
-            automata: Arc::clone(AUTOMATA.get_or_init(build)),
+            said: automata.iter().map(|_| Vec::new()).collect(),
+            automata,
             places: Vec::new(),
             nodes: HashMap::new(),
-            own: Vec::new(),
             sets: Vec::new(),
             set_index: HashMap::new(),
             table: Vec::new(),
-            start: NONE,
+            limit: SETS,
         };
-        subsets.set(Box::new([]));
+        subsets.set(Vec::new());
         let mut all = Vec::new();
         for automaton in 0..subsets.automata.len() {
-            for to in 0..subsets.automata[automaton].states.len() {
-                let gone = subsets.automata[automaton].states[to].is_gone();
-                let node = subsets.node(Place {
-                    automaton: u16::try_from(automaton).unwrap_or(u16::MAX),
-                    to: Rest::try_from(to).unwrap_or(Rest::MAX),
-                    rest: Box::new([]),
-                });
-                if !gone {
-                    all.push(node);
-                }
+            for to in 0..subsets.automata[automaton].resting {
+                all.push(subsets.node(Place {
+                    automaton: automaton as u16,
+                    to: to as Rest,
+                    rest: Word::SILENCE,
+                }));
             }
         }
-        subsets.index_edges();
-        subsets.start = subsets.set(all.into_boxed_slice());
+        let start = subsets.set(all);
+        debug_assert_eq!(start, START, "it comes second");
         subsets
     }
 
-    /// Any QEMU, in any state: a log may begin anywhere.
-    pub(super) const fn start(&self) -> Set {
-        self.start
+    /// Whether there are so many sets that those not in use should be forgotten.
+    pub(super) const fn is_crowded(&self) -> bool {
+        self.sets.len() >= self.limit
     }
 
-    pub(super) fn place(&self, node: Node) -> &Place {
-        &self.places[node as usize]
+    /// Forgets the sets that are not in `used`; those are renumbered.
+    pub(super) fn tidy<'a>(&mut self, used: impl Iterator<Item = &'a mut Set>) {
+        let old = core::mem::take(&mut self.sets);
+        self.set_index.clear();
+        self.table.clear();
+        for kept in [NONE, START] {
+            self.set(old[kept as usize].to_vec());
+        }
+        for set in used {
+            *set = self.set(old[*set as usize].to_vec());
+        }
+        // Many VMs can have as many in use.
+        self.limit = SETS + 2 * self.sets.len();
+    }
+
+    pub(super) fn place(&self, node: Node) -> Place {
+        self.places[node as usize]
     }
 
     pub(super) fn nodes_of(&self, set: Set) -> &[Node] {
         &self.sets[set as usize]
     }
 
-    pub(super) fn vm(&self, place: &Place) -> &Vm {
-        &self.automata[place.automaton as usize].states[place.to as usize]
+    pub(super) fn automaton(&self, number: u16) -> &Automaton {
+        &self.automata[usize::from(number)]
+    }
+
+    pub(super) fn count(&self) -> u16 {
+        self.automata.len() as u16
+    }
+
+    pub(super) fn edges(&mut self, number: u16, at: Rest) -> Arc<[Edge]> {
+        self.automata[usize::from(number)].edges(at)
+    }
+
+    pub(super) fn state(&self, place: Place) -> &State {
+        &self.automata[usize::from(place.automaton)].states[place.to as usize]
     }
 
     /// What is left of a set when a letter is heard.
+    #[inline]
     pub(super) fn hear(&mut self, set: Set, letter: Letter) -> Set {
         let at = set as usize * Letter::COUNT + letter.index();
         if self.table[at] == UNKNOWN {
-            self.table[at] = self.step(set, letter);
+            let next = self.step(set, letter);
+            self.table[at] = next;
         }
         self.table[at]
     }
 
     /// What is left of a set when any of the letters is heard.
     pub(super) fn hear_any(&mut self, set: Set, letters: &[Letter]) -> Set {
-        let mut all = BTreeSet::new();
+        let mut all = Vec::new();
         for &letter in letters {
             let next = self.hear(set, letter);
-            all.extend(self.sets[next as usize].iter().copied());
+            all.extend_from_slice(self.nodes_of(next));
         }
-        self.set(all.into_iter().collect())
+        self.set(all)
     }
 
     /// The hypotheses of those releases alone.
     pub(super) fn only(&mut self, set: Set, keep: impl Fn(&[Release]) -> bool) -> Set {
-        let kept: Box<[Node]> = self.sets[set as usize]
+        let kept = self
+            .nodes_of(set)
             .iter()
             .copied()
-            .filter(|node| keep(&self.automata[self.places[*node as usize].automaton as usize].releases))
+            .filter(|node| keep(&self.automaton(self.place(*node).automaton).releases))
             .collect();
         self.set(kept)
     }
 
     /// Everything that could be heard next.
     pub(super) fn could_come(&mut self, set: Set) -> BTreeSet<Letter> {
-        Letter::all()
-            .filter(|letter| self.hear(set, *letter) != NONE)
-            .collect()
+        let mut letters = BTreeSet::new();
+        self.next(set, None, &mut |letter, _| {
+            letters.insert(letter);
+        });
+        letters
     }
 
     /// The run states the hypotheses are in.
     pub(super) fn believed(&self, set: Set) -> BTreeSet<RunState> {
         self.nodes_of(set)
             .iter()
-            .map(|node| self.vm(self.place(*node)).run_state())
+            .map(|node| self.state(self.place(*node)).vm.run_state())
             .collect()
     }
 
@@ -151,7 +193,7 @@ impl Subsets {
             && self
                 .nodes_of(set)
                 .iter()
-                .all(|node| self.vm(self.place(*node)).is_gone())
+                .all(|node| self.state(self.place(*node)).vm.is_gone())
     }
 
     /// The releases of which there is a hypothesis.
@@ -168,157 +210,108 @@ impl Subsets {
     }
 
     fn step(&mut self, set: Set, letter: Letter) -> Set {
-        let mut reached = BTreeSet::new();
+        let mut reached = Vec::new();
+        self.next(set, Some(letter), &mut |_, node| reached.push(node));
+        self.set(reached)
+    }
+
+    /// What can be heard next, or one letter of it, and where that leads.
+    fn next(&mut self, set: Set, wanted: Option<Letter>, reach: &mut dyn FnMut(Letter, Node)) {
+        let nodes = Arc::clone(&self.sets[set as usize]);
         // The hypotheses at rest share what they can come to without a sound.
-        let mut silent: Vec<Vec<u64>> = self
-            .automata
-            .iter()
-            .map(|a| vec![0; a.states.len().div_ceil(64)])
-            .collect();
-        for &node in &self.sets[set as usize].clone() {
-            let place = &self.places[node as usize];
-            if place.rest.is_empty() {
-                let from = &self.automata[usize::from(place.automaton)].silent[place.to as usize];
-                for (word, more) in silent[usize::from(place.automaton)].iter_mut().zip(from) {
-                    *word |= more;
+        let mut seen: Vec<Vec<bool>> = self.automata.iter().map(|_| Vec::new()).collect();
+        let mut todo = Vec::new();
+        for &node in nodes.iter() {
+            let place = self.place(node);
+            match place.rest.split_first() {
+                None => todo.push((place.automaton, place.to)),
+                Some((first, rest)) if wanted.is_none_or(|wanted| wanted == first) => {
+                    let next = self.node(Place { rest, ..place });
+                    reach(first, next);
                 }
-            } else {
-                reached.extend(self.advance(node, letter));
+                Some(_) => {}
             }
         }
-        for (automaton, words) in silent.iter().enumerate() {
-            for state in bits(words) {
-                reached.extend(self.said_by(automaton, state, letter));
+        while let Some((automaton, at)) = todo.pop() {
+            let seen = &mut seen[usize::from(automaton)];
+            if seen.len() <= at as usize {
+                seen.resize(at as usize + 1, false);
+            }
+            if core::mem::replace(&mut seen[at as usize], true) {
+                continue;
+            }
+            let said = self.said(automaton, at);
+            todo.extend(said.silent.iter().map(|to| (automaton, *to)));
+            let from = wanted.map_or(0, |wanted| said.aloud.partition_point(|(l, _)| *l < wanted));
+            for &(letter, node) in &said.aloud[from..] {
+                if wanted.is_some_and(|wanted| wanted != letter) {
+                    break;
+                }
+                reach(letter, node);
             }
         }
-        self.set(reached.into_iter().collect())
     }
 
-    /// Where one hypothesis can be when it has said the letter.
-    pub(super) fn step_node(&mut self, node: Node, letter: Letter, reach: &mut dyn FnMut(Node)) {
-        let place = &self.places[node as usize];
-        if !place.rest.is_empty() {
-            self.advance(node, letter).into_iter().for_each(reach);
-            return;
+    fn said(&mut self, automaton: u16, at: Rest) -> Arc<Said> {
+        let known = &mut self.said[usize::from(automaton)];
+        if known.len() <= at as usize {
+            known.resize(at as usize + 1, None);
         }
-        let automaton = usize::from(place.automaton);
-        let silent = &self.automata[automaton].silent[place.to as usize];
-        for state in bits(silent) {
-            self.said_by(automaton, state, letter).for_each(&mut *reach);
+        if let Some(said) = &known[at as usize] {
+            return Arc::clone(said);
         }
-    }
-
-    /// In the middle of what a group of deeds says.
-    fn advance(&mut self, node: Node, letter: Letter) -> Option<Node> {
-        let place = &self.places[node as usize];
-        let (first, rest) = place.rest.split_first()?;
-        if *first != letter {
-            return None;
-        }
-        let next = Place {
-            automaton: place.automaton,
-            to: place.to,
-            rest: rest.into(),
-        };
-        Some(self.node(next))
-    }
-
-    fn said_by(&self, automaton: usize, state: usize, letter: Letter) -> impl Iterator<Item = Node> {
-        let list = &self.own[automaton][state];
-        let from = list.partition_point(|(known, _)| *known < letter);
-        list[from..]
-            .iter()
-            .take_while(move |(known, _)| *known == letter)
-            .map(|(_, next)| *next)
-    }
-
-    fn index_edges(&mut self) {
-        let automata = Arc::clone(&self.automata);
-        for (number, automaton) in automata.iter().enumerate() {
-            let at = u16::try_from(number).unwrap_or(u16::MAX);
-            let own = automaton.edges.iter().map(|edges| {
-                let mut said: Vec<(Letter, Node)> = edges
-                    .iter()
-                    .filter_map(|edge| {
-                        edge.letters
-                            .split_first()
-                            .map(|(first, rest)| (edge, *first, rest))
-                    })
-                    .map(|(edge, first, rest)| {
-                        (
-                            first,
-                            self.node(Place {
-                                automaton: at,
-                                to: edge.to,
-                                rest: rest.into(),
-                            }),
-                        )
-                    })
-                    .collect();
-                said.sort_unstable();
-                said.dedup();
-                said.into_boxed_slice()
-            });
-            let own = own.collect();
-            self.own.push(own);
-        }
-    }
-
-    /// The states reachable without a sound, each with the edge it was reached by, nearest first.
-    pub(super) fn silently(&self, automaton: u16, from: Rest) -> Vec<(Rest, Option<(Rest, usize)>)> {
-        let edges = &self.automata[automaton as usize].edges;
-        let mut order = vec![(from, None)];
-        let mut seen = BTreeSet::from([from]);
-        let mut todo = VecDeque::from([from]);
-        while let Some(at) = todo.pop_front() {
-            for (number, edge) in edges[at as usize].iter().enumerate() {
-                if edge.letters.is_empty() && seen.insert(edge.to) {
-                    order.push((edge.to, Some((at, number))));
-                    todo.push_back(edge.to);
+        let edges = self.edges(automaton, at);
+        let (mut aloud, mut silent) = (Vec::new(), Vec::new());
+        for edge in edges.iter() {
+            match edge.word.split_first() {
+                None => silent.push(edge.to),
+                Some((first, rest)) => {
+                    let node = self.node(Place {
+                        automaton,
+                        to: edge.to,
+                        rest,
+                    });
+                    aloud.push((first, node));
                 }
             }
         }
-        order
+        aloud.sort_unstable();
+        aloud.dedup();
+        let said = Arc::new(Said {
+            aloud: aloud.into(),
+            silent: silent.into(),
+        });
+        self.said[usize::from(automaton)][at as usize] = Some(Arc::clone(&said));
+        said
     }
 
-    fn node(&mut self, place: Place) -> Node {
-        if let Some(&node) = self.nodes.get(&place) {
-            return node;
+    /// The number of a place.
+    pub(super) fn node(&mut self, place: Place) -> Node {
+        let next = self.places.len() as Node;
+        let node = *self.nodes.entry(place).or_insert(next);
+        if node == next {
+            self.places.push(place);
         }
-        let node = Node::try_from(self.places.len()).unwrap_or(Node::MAX);
-        self.places.push(place.clone());
-        self.nodes.insert(place, node);
         node
     }
 
-    fn set(&mut self, nodes: Box<[Node]>) -> Set {
-        if let Some(&set) = self.set_index.get(&nodes) {
+    fn set(&mut self, mut nodes: Vec<Node>) -> Set {
+        nodes.sort_unstable();
+        nodes.dedup();
+        if let Some(&set) = self.set_index.get(nodes.as_slice()) {
             return set;
         }
-        let set = Set::try_from(self.sets.len()).unwrap_or(UNKNOWN - 1);
-        self.sets.push(nodes.clone());
+        let set = self.sets.len() as Set;
+        let nodes: Arc<[Node]> = nodes.into();
+        self.sets.push(Arc::clone(&nodes));
         self.table.resize(self.table.len() + Letter::COUNT, UNKNOWN);
         self.set_index.insert(nodes, set);
         set
     }
 }
 
-/// The numbers of the bits that are set.
-fn bits(words: &[u64]) -> impl Iterator<Item = usize> {
-    words.iter().enumerate().flat_map(|(at, word)| {
-        let mut left = *word;
-        core::iter::from_fn(move || {
-            let bit = left.trailing_zeros() as usize;
-            (left != 0).then(|| {
-                left &= left - 1;
-                at * 64 + bit
-            })
-        })
-    })
-}
-
 /// Every automaton, on all cores.
-fn build() -> Arc<[Automaton]> {
+fn build() -> Vec<Automaton> {
     let kinds: Vec<(Vec<Release>, Thread)> = alike()
         .into_iter()
         .flat_map(|releases| [(releases.clone(), Thread::Vcpu), (releases, Thread::MainLoop)])
@@ -353,6 +346,9 @@ fn alike() -> Vec<Vec<Release>> {
                 release.has_pvshutdown(),
                 release.debug_exit_is_shutdown(),
                 release.gdb_kill_is_shutdown(),
+                release.primary_enters_colo(),
+                release.cont_refused_in_colo(),
+                release.has_exit_on_error(),
                 release >= runstate::PanicAction::ExitFailure.since(),
             ],
             throttled,

@@ -121,6 +121,11 @@ struct Case {
 /// A file cannot be read, or QEMU cannot be run.
 pub fn run(args: &Args, ui: &mut Ui) -> CommandResult {
     let mut cases = cases(&args.files, ui)?;
+    if args.random.is_some() && !args.keep.is_dir() {
+        let folder = args.keep.display();
+        return Err(Trouble::new(format_args!("there is no folder {folder}"))
+            .hint("`--keep` names the folder for the scenarios that differ"));
+    }
     set_patience(Duration::from_secs(args.patience));
     heed_signals().map_err(|error| Trouble::new(format_args!("cannot handle signals: {error}")))?;
     let bench = Bench::new(&args.qemu).map_err(Trouble::new)?;

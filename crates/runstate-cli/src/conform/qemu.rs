@@ -5,10 +5,11 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use runstate_qmp::Value;
 use tempfile::TempDir;
@@ -81,6 +82,7 @@ impl Qemu {
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(stderr)
+                .process_group(0)
                 .spawn()
                 .map_err(|error| cannot_run(program, &error))?,
             directory,
@@ -153,7 +155,7 @@ impl Qemu {
     /// The process, which is the main loop's thread too.
     #[must_use]
     pub fn pid(&self) -> Pid {
-        Pid::from_raw(i32::try_from(self.child.id()).expect("a process id fits a pid_t"))
+        pid_of(&self.child)
     }
 
     /// What QEMU has written on its standard error.
@@ -277,9 +279,7 @@ impl Qemu {
     ///
     /// When the system cannot say.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>, Failure> {
-        self.child
-            .try_wait()
-            .map_err(|error| Failure::qemu(format!("cannot wait for QEMU: {error}")))
+        reap(&mut self.child).map_err(|error| Failure::qemu(format!("cannot wait for QEMU: {error}")))
     }
 
     /// Waits for QEMU's end.
@@ -305,11 +305,35 @@ impl Drop for Qemu {
     }
 }
 
-/// Kills QEMU and lets go the processes that it began for `exec:` and that wait for our end of a FIFO.
+/// Kills QEMU and the processes that it began for `exec:`, unless that has been done.
 fn end(child: &mut Child, directory: &Path) {
-    let _ = child.kill();
-    let _ = child.wait();
+    if matches!(reap(child), Ok(None)) {
+        kill_group(child);
+        let _ = child.wait();
+    }
     release_fifo(&directory.join("state"));
+}
+
+/// How QEMU has ended, if it has. What it began ends with it, before its process id is free for another.
+fn reap(child: &mut Child) -> std::io::Result<Option<ExitStatus>> {
+    use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    // It was reaped before when there is no such child.
+    let seen = waitid(Id::Pid(pid_of(child)), flags);
+    if seen.is_ok_and(|status| status != WaitStatus::StillAlive) {
+        kill_group(child);
+    }
+    child.try_wait()
+}
+
+/// QEMU and what it began are a process group of their own.
+fn kill_group(child: &Child) {
+    // It is there: QEMU is not reaped yet.
+    let _ = killpg(pid_of(child), Signal::SIGKILL);
+}
+
+fn pid_of(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("a process id fits a pid_t"))
 }
 
 /// Whoever waits for the other end of the FIFO sees an end of file.
@@ -347,7 +371,7 @@ impl Starting {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(cannot(error)),
             }
-            if let Ok(Some(status)) = self.child.try_wait() {
+            if let Ok(Some(status)) = reap(&mut self.child) {
                 return Err(Failure::Refused {
                     status,
                     stderr: String::new(),

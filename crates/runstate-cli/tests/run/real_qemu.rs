@@ -361,6 +361,77 @@ fn pretender(room: &Room, what: &str) -> PathBuf {
     path
 }
 
+/// A QEMU that connects to its sockets and then misbehaves; see the file.
+fn fake(room: &Room, mood: &str) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no python3");
+        return None;
+    }
+    let path = room.scenarios.path().join("fake");
+    fs::write(&path, include_str!("../data/fake_qemu.py")).expect("a file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::write(room.scenarios.path().join("MOOD"), mood).expect("a file");
+    Some(path)
+}
+
+/// Each way to misbehave, the exit status, and what is said about it. Nothing is left behind by any of them.
+#[test]
+fn what_is_wrong_with_a_qemu_is_told() {
+    for (mood, status, words) in [
+        ("silent", 2, "QEMU hangs: no greeting"),
+        ("not-json", 2, "QEMU sent what is not JSON"),
+        (
+            "other",
+            2,
+            "not the greeting of a QMP server: {\"hello\": \"world\"}",
+        ),
+        ("old", 2, "QEMU says that it is 5.2.0, of which there is no model"),
+        ("deaf", 2, "test.qmp: test: QEMU hangs: no answer to a command"),
+        ("child", 2, "test.qmp: test: QEMU hangs: no answer to a command"),
+        (
+            "dies",
+            1,
+            "QEMU  exit 3\n      QEMU's standard error:\n          the disk is on fire\n",
+        ),
+        ("killed", 1, "QEMU  killed by SIGKILL"),
+    ] {
+        let room = Room::new("-> {\"execute\": \"query-status\"}\n");
+        let Some(qemu) = fake(&room, mood) else { return };
+        let output = room.conform(&qemu, &["--patience", "3"]);
+        let said = stdout(&output) + &String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{mood}: {said}");
+        assert!(said.contains(words), "{mood}: {said}");
+    }
+}
+
+#[test]
+fn what_is_no_program_is_told() {
+    let room = Room::new("guest panic\n");
+    let plain = room.scenarios.path().join("test.qmp");
+    let output = room.conform(&plain, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("cannot run") && said.contains("test.qmp: Permission denied"),
+        "{said}"
+    );
+    let output = room.conform(room.scenarios.path(), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("there is no program"), "{said}");
+}
+
+#[test]
+fn where_differences_go_is_looked_at_first() {
+    let room = Room::new("guest panic\n");
+    let qemu = pretender(&room, "exit 3");
+    let output = room.conform(&qemu, &["--random", "1", "--keep", "nowhere"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("nowhere") && said.contains("--keep"), "{said}");
+}
+
 #[test]
 fn a_qemu_that_dies_is_told_with_its_last_words() {
     let room = Room::new("guest panic\n");

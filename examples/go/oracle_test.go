@@ -65,8 +65,13 @@ func (o *oracle) ask(t *testing.T, line map[string]any) (answer Answer) {
 	return answer
 }
 
-// stoppedByUs is the code under test: was it the monitor's quit? One large project compares with "quit".
+// ANCHOR: property
+
+// stoppedByUs is the code under test: was it the monitor's quit that stopped the VM?
 func stoppedByUs(reason string) bool { return reason == "host-qmp-quit" }
+
+// stoppedByUsByHearsay is what one large project's daemon asks instead. No QEMU says "quit".
+func stoppedByUsByHearsay(reason string) bool { return reason == "quit" }
 
 var steps = []map[string]any{
 	{"send": map[string]any{"execute": "stop"}},
@@ -79,9 +84,9 @@ var steps = []map[string]any{
 	{"host": "signal"},
 }
 
-func TestWhoStopsAVMIsKnown(t *testing.T) {
-	o := start(t)
-	property := func(seed int64) bool {
+// knows makes a random life of a VM and tells whether the code under test always knew who ended it.
+func knows(t *testing.T, o *oracle, byUs func(string) bool) func(seed int64) bool {
+	return func(seed int64) bool {
 		random := rand.New(rand.NewSource(seed))
 		o.ask(t, map[string]any{"release": "10.0", "qemu": []string{}})
 		for i := 0; i < 12; i++ {
@@ -90,7 +95,7 @@ func TestWhoStopsAVMIsKnown(t *testing.T) {
 			send, _ := step["send"].(map[string]any)
 			for _, message := range answer.Messages {
 				ours := send != nil && send["execute"] == "quit"
-				if message.Event == "SHUTDOWN" && stoppedByUs(message.Data.Reason) != ours {
+				if message.Event == "SHUTDOWN" && byUs(message.Data.Reason) != ours {
 					return false
 				}
 			}
@@ -100,7 +105,18 @@ func TestWhoStopsAVMIsKnown(t *testing.T) {
 		}
 		return true
 	}
-	if err := quick.Check(property, nil); err != nil {
+}
+
+// ANCHOR_END: property
+
+func TestWhoStopsAVMIsKnown(t *testing.T) {
+	if err := quick.Check(knows(t, start(t), stoppedByUs), nil); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestHearsayIsFoundOut(t *testing.T) {
+	if err := quick.Check(knows(t, start(t), stoppedByUsByHearsay), nil); err == nil {
+		t.Error("a daemon that waits for \"quit\" passed")
 	}
 }

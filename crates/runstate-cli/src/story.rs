@@ -250,8 +250,15 @@ fn spelled_migration(command: Command) -> (&'static str, Object) {
         Command::MigrateSetCapability(capability, on) => {
             let name = runstate::Capability::ALL.iter().find(|(c, _)| *c == capability);
             let name = name.map_or("", |(_, name)| name);
-            let one: Value = Object::new().with("capability", name).with("state", on).into();
-            ("migrate-set-capabilities", none.with("capabilities", vec![one]))
+            let one =
+                |name: &str| -> Value { Object::new().with("capability", name).with("state", on).into() };
+            // Since 11.0 the one is refused without the other, which changes nothing else.
+            let all = if capability == runstate::Capability::Colo && on {
+                vec![one("return-path"), one(name)]
+            } else {
+                vec![one(name)]
+            };
+            ("migrate-set-capabilities", none.with("capabilities", all))
         }
         Command::MigrateSetCprReboot(on) => {
             let mode = if on { "cpr-reboot" } else { "normal" };

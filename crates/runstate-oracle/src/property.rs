@@ -4,6 +4,7 @@
 //! shortest counterexample is part of the answer.
 
 mod claims;
+mod states;
 
 use runstate::{Actions, Release};
 

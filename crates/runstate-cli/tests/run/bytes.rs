@@ -103,3 +103,43 @@ fn color_is_only_for_terminals_and_where_it_is_wanted() {
         assert_eq!(text(&output.stderr).contains('\u{1b}'), colored, "{variable}");
     }
 }
+
+#[test]
+fn the_oracle_goes_on_after_bad_lines() {
+    let long = vec![b'x'; 3 << 20];
+    let input = [
+        b"{\"guest\": \"panik\"}\n\n\xFF\n",
+        &long[..],
+        b"\n{\"guest\": \"reset\"}",
+    ]
+    .concat();
+    let output = runstate(&["oracle"], &input);
+    let lines: Vec<&str> = text(&output.stdout).lines().collect();
+    let [misspelt, binary, long, reset] = lines[..] else {
+        panic!("an answer to every line but the empty one: {lines:?}")
+    };
+    assert!(
+        misspelt.contains("panik") && misspelt.ends_with(r#""line":1}"#),
+        "{misspelt}"
+    );
+    assert!(
+        binary.starts_with(r#"{"error":"no JSON"#) && binary.ends_with(r#""line":3}"#),
+        "{binary}"
+    );
+    assert_eq!(long, r#"{"error":"longer than 1048576 bytes","line":4}"#);
+    assert!(reset.contains("guest-reset"), "{reset}");
+    assert_eq!((text(&output.stderr), output.status.code()), ("", Some(0)));
+}
+
+#[test]
+fn progress_is_for_terminals() {
+    let found = runstate(
+        &["explore", "--find", "broken", "--release", "7.2", "--output=json"],
+        b"",
+    );
+    assert_eq!((text(&found.stderr), found.status.code()), ("", Some(0)));
+    for line in text(&found.stdout).lines() {
+        let finding: serde_json::Value = serde_json::from_str(line).expect("a line is JSON");
+        assert!(finding["holds"].is_boolean(), "{line}");
+    }
+}

@@ -5,6 +5,7 @@
     reason = "an integration binary is a test module as a whole"
 )]
 
+mod aborts;
 mod book;
 mod bytes;
 mod clients;

@@ -5,7 +5,7 @@ use runstate::{
     ShutdownAction, ShutdownCause, WatchdogAction,
 };
 
-use super::{Find, Promise, Property};
+use super::{Find, Promise, Property, states};
 use crate::explore::{Seen, Verdict};
 
 const ANY: fn(Actions) -> bool = |_| true;
@@ -20,7 +20,7 @@ const fn claim(name: &'static str, claim: &'static str, find: Find) -> Property 
     }
 }
 
-const fn promised(
+pub(super) const fn promised(
     name: &'static str,
     says: &'static str,
     source: &'static str,
@@ -41,7 +41,7 @@ pub fn always() -> Vec<Property> {
 }
 
 /// What a client would like to rely on.
-fn of_clients() -> [Property; 5] {
+fn of_clients() -> [Property; 6] {
     [
         claim("no-abort", "QEMU never aborts", |_, seen| {
             broken_if(
@@ -88,6 +88,14 @@ fn of_clients() -> [Property; 5] {
             },
         ),
         claim(
+            "shutdown-then-stop-or-exit",
+            "a SHUTDOWN is followed by STOP, or QEMU exits",
+            |_, seen| {
+                let ends = seen.after.is_gone() || follows(seen, |event| event == Event::Stop);
+                broken_if(shuts_down(seen) && !ends)
+            },
+        ),
+        claim(
             "every-reset-has-a-cause",
             "a RESET comes with the request it names: by the guest for the guest's, by the host for system_reset",
             |_, seen| {
@@ -122,6 +130,8 @@ fn of_documentation() -> Vec<Property> {
     let mut promises = of_shutdown().to_vec();
     promises.extend(of_events());
     promises.extend(of_commands());
+    promises.extend(states::of_states());
+    promises.extend(states::of_actions());
     promises
 }
 
@@ -132,7 +142,7 @@ fn of_shutdown() -> [Property; 4] {
             ..promised(
                 "shutdown-then-exit",
                 "without -no-shutdown QEMU exits after SHUTDOWN",
-                "qapi/run-state.json, SHUTDOWN",
+                "qapi/run-state.json (10.0), SHUTDOWN",
                 "indicating that qemu is about to exit",
                 |_, seen| {
                     let exits = seen
@@ -148,7 +158,7 @@ fn of_shutdown() -> [Property; 4] {
             ..promised(
                 "no-shutdown-then-stop",
                 "with -no-shutdown STOP comes after SHUTDOWN where a guest shuts down",
-                "qapi/run-state.json, SHUTDOWN",
+                "qapi/run-state.json (10.0), SHUTDOWN",
                 "a STOP event will eventually follow the SHUTDOWN event",
                 |_, seen| {
                     let gone = seen.after.is_gone();
@@ -161,7 +171,7 @@ fn of_shutdown() -> [Property; 4] {
             ..promised(
                 "no-shutdown-does-not-exit",
                 "with -no-shutdown QEMU does not exit unless somebody on the host wants it to",
-                "qapi/run-state.json, SHUTDOWN",
+                "qapi/run-state.json (10.0), SHUTDOWN",
                 "qemu will not exit",
                 |_, seen| {
                     let exits = seen
@@ -175,7 +185,7 @@ fn of_shutdown() -> [Property; 4] {
         promised(
             "suspend-disk-shuts-down",
             "QEMU exits when the guest goes to disk (S4)",
-            "qapi/run-state.json, SUSPEND_DISK",
+            "qapi/run-state.json (10.0), SUSPEND_DISK",
             "QEMU shuts down (similar to event SHUTDOWN) when entering this state",
             |_, seen| {
                 let asleep = events(seen).any(|event| event == Event::SuspendDisk);
@@ -186,7 +196,7 @@ fn of_shutdown() -> [Property; 4] {
 }
 
 fn of_events() -> [Property; 5] {
-    const WATCHDOG: &str = "qapi/run-state.json, WATCHDOG";
+    const WATCHDOG: &str = "qapi/run-state.json (10.0), WATCHDOG";
     const FOLLOWED: &str =
         "the WATCHDOG event is followed respectively by the RESET, SHUTDOWN, or STOP events";
     fn unless(seen: &Seen<'_>, action: WatchdogAction, then: fn(Event) -> bool) -> Verdict {
@@ -229,7 +239,7 @@ fn of_events() -> [Property; 5] {
         promised(
             "panic-pauses",
             "GUEST_PANICKED says pause",
-            "qapi/run-state.json, GUEST_PANICKED",
+            "qapi/run-state.json (10.0), GUEST_PANICKED",
             "action that has been taken, currently always \"pause\"",
             |_, seen| {
                 broken_if(events(seen).any(|event| {
@@ -240,7 +250,7 @@ fn of_events() -> [Property; 5] {
         promised(
             "wakeup-runs",
             "after WAKEUP the guest runs",
-            "qapi/run-state.json, WAKEUP",
+            "qapi/run-state.json (10.0), WAKEUP",
             "the guest has woken up from suspend state and is running",
             |_, seen| {
                 let woken = events(seen).any(|event| event == Event::Wakeup);
@@ -250,12 +260,12 @@ fn of_events() -> [Property; 5] {
     ]
 }
 
-fn of_commands() -> [Property; 4] {
+fn of_commands() -> [Property; 6] {
     [
         promised(
             "stop-succeeds",
             "stop is never refused to a guest that is stopped",
-            "qapi/misc.json, stop",
+            "qapi/misc.json (10.0), stop",
             "This function will succeed even if the guest is already in the stopped state",
             |_, seen| {
                 let stop = seen.input == Some(Input::Command(Command::Stop));
@@ -263,9 +273,21 @@ fn of_commands() -> [Property; 4] {
             },
         ),
         promised(
+            "stop-pauses-the-suspended",
+            "stop leads from suspended to paused",
+            "qapi/misc.json (10.0), stop",
+            "In the \"suspended\" state, it will completely stop the VM and cause a transition to the \"paused\" state. (Since 9.0)",
+            |_, seen| {
+                let stop = seen.input == Some(Input::Command(Command::Stop));
+                let asleep = seen.before.run_state() == RunState::Suspended;
+                let paused = seen.after.run_state() == RunState::Paused;
+                broken_if(stop && asleep && !refused(seen) && !paused && !seen.after.is_gone())
+            },
+        ),
+        promised(
             "cont-succeeds-when-running",
             "cont is never refused to a guest that runs",
-            "qapi/misc.json, cont",
+            "qapi/misc.json (10.0), cont",
             "This command will succeed if the guest is currently running",
             |_, seen| {
                 let cont = seen.input == Some(Input::Command(Command::Cont));
@@ -273,9 +295,20 @@ fn of_commands() -> [Property; 4] {
             },
         ),
         promised(
+            "cont-succeeds-in-inmigrate",
+            "cont is never refused to a VM that waits for its incoming migration",
+            "qapi/misc.json (10.0), cont",
+            "It will also succeed if the guest is in the \"inmigrate\" state",
+            |_, seen| {
+                let cont = seen.input == Some(Input::Command(Command::Cont));
+                let waits = seen.before.run_state() == RunState::Inmigrate;
+                broken_if(cont && waits && refused(seen) && ready(seen))
+            },
+        ),
+        promised(
             "wakeup-needs-suspended",
             "system_wakeup succeeds in the state suspended and in no other",
-            "qapi/machine.json, system_wakeup",
+            "qapi/machine.json (10.0), system_wakeup",
             "wake-up guest from suspend if the guest is in SUSPENDED state. Return an error otherwise",
             |_, seen| {
                 let wakeup = seen.input == Some(Input::Command(Command::SystemWakeup));
@@ -286,7 +319,7 @@ fn of_commands() -> [Property; 4] {
         promised(
             "paused-by-stop",
             "only stop leads to the state paused",
-            "qapi/run-state.json, RunState",
+            "qapi/run-state.json (10.0), RunState",
             "guest has been paused via the 'stop' command",
             |_, seen| {
                 let arrives = seen.outputs.iter().any(|output| {
@@ -336,7 +369,7 @@ pub fn sometimes() -> Vec<Property> {
     }
 }
 
-const fn broken_if(broken: bool) -> Verdict {
+pub(super) const fn broken_if(broken: bool) -> Verdict {
     broken_if_or(broken, 0)
 }
 
@@ -349,7 +382,7 @@ const fn broken_if_or(broken: bool, remember: u8) -> Verdict {
 }
 
 /// The events of a step, in order.
-fn events<'a>(seen: &Seen<'a>) -> impl Iterator<Item = Event> + 'a {
+pub(super) fn events<'a>(seen: &Seen<'a>) -> impl Iterator<Item = Event> + 'a {
     seen.outputs.iter().filter_map(|&output| match output {
         Output::Event(event) => Some(event),
         Output::State { .. } | Output::Exit(_) | Output::Abort { .. } => None,
@@ -365,7 +398,7 @@ fn follows(seen: &Seen<'_>, then: fn(Event) -> bool) -> bool {
     events(seen).skip(1).any(then)
 }
 
-const fn refused(seen: &Seen<'_>) -> bool {
+pub(super) const fn refused(seen: &Seen<'_>) -> bool {
     matches!(seen.answer, Answer::Refused(_))
 }
 

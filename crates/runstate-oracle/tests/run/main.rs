@@ -5,8 +5,6 @@
 )]
 
 mod check;
-#[cfg(feature = "proptest")]
-mod daemon;
 mod diff;
 mod draw;
 mod logs;
@@ -15,4 +13,5 @@ mod matrix;
 mod pinned;
 mod properties;
 mod reach;
+mod reference;
 mod stateright;

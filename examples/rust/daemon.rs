@@ -3,11 +3,17 @@
 //! Its author believed that a VM which is stopped by the monitor says the reason `quit`, as one large project's code does. The
 //! schema says `host-qmp-quit`, and the property test finds it.
 
+#![expect(
+    clippy::tests_outside_test_module,
+    reason = "an integration binary is a test module as a whole"
+)]
+
 use proptest::test_runner::Config;
-use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+use proptest_state_machine::{StateMachineTest, prop_state_machine};
 use runstate::{Command, Event, Input, Output};
 use runstate_oracle::strategy::Reference;
 
+// ANCHOR: daemon
 /// Why the daemon thinks that its VM has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stopped {
@@ -36,8 +42,9 @@ impl<const QUIT_IS_QUIT: bool> Daemon<QUIT_IS_QUIT> {
         }
     }
 }
+// ANCHOR_END: daemon
 
-// The thirty lines.
+// ANCHOR: test
 struct Test<const QUIT_IS_QUIT: bool>;
 
 impl<const QUIT_IS_QUIT: bool> StateMachineTest for Test<QUIT_IS_QUIT> {
@@ -78,27 +85,4 @@ prop_state_machine! {
     #[should_panic(expected = "our own quit was taken for a crash")]
     fn a_daemon_that_believes_in_quit_is_found_out(sequential 1..20 => Test<true>);
 }
-
-/// The reference itself: what it takes as possible is possible, and it stays gone.
-#[test]
-fn the_reference_is_a_vm() {
-    use proptest::strategy::{Strategy as _, ValueTree as _};
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
-    for _ in 0..64 {
-        let mut state = Reference::init_state()
-            .new_tree(&mut runner)
-            .expect("a launch")
-            .current();
-        for _ in 0..16 {
-            let input = Reference::transitions(&state)
-                .new_tree(&mut runner)
-                .expect("an input")
-                .current();
-            if Reference::preconditions(&state, &input) {
-                let gone = state.vm.is_gone();
-                state = Reference::apply(state, &input);
-                assert!(!gone || state.vm.is_gone());
-            }
-        }
-    }
-}
+// ANCHOR_END: test

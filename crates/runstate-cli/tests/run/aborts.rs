@@ -1,0 +1,299 @@
+//! The book's page of aborts: made of what `runstate explore --find abort` finds and of what real QEMUs did, and compared.
+//!
+//! `RUNSTATE_BLESS=1 cargo test -p runstate-cli --test run aborts` writes it anew.
+
+use core::fmt::Write as _;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    process::Command,
+};
+
+use serde_json::Value;
+
+/// What takes the same, in the order of the page: its name in the report, its heading.
+const TAKES: &[(&str, &str)] = &[
+    ("guest", "The guest alone"),
+    ("guest-race", "The guest alone, by a race of its vCPUs"),
+    ("host", "With somebody on the host"),
+    ("host-race", "With somebody on the host, by a race"),
+    ("colo", "With a COLO pair"),
+    ("debugger", "With a debugger"),
+    ("debugger-race", "With a debugger, by a race"),
+    ("main-loop", "Guest actions on the main loop (qtest, HMP's o)"),
+];
+
+/// What happened on a real QEMU, a line of `tests/data/aborts.txt`.
+struct Tried<'a> {
+    version: &'a str,
+    release: &'a str,
+    pair: (&'a str, &'a str),
+    outcome: &'a str,
+    why: &'a str,
+}
+
+fn tried(text: &str) -> Vec<Tried<'_>> {
+    let lines = text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty());
+    lines
+        .map(|line| {
+            let mut words = line.splitn(6, ' ');
+            let mut word = || words.next().unwrap_or_default();
+            Tried {
+                version: word(),
+                release: word(),
+                pair: (word(), word()),
+                outcome: word(),
+                why: word(),
+            }
+        })
+        .collect()
+}
+
+fn explored(release: Option<&str>) -> Vec<Value> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_runstate"));
+    command.args(["explore", "--find", "abort", "--output=json"]);
+    if let Some(release) = release {
+        command.args(["--release", release]);
+    }
+    let output = command.output().expect("the tool starts");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let lines = output
+        .stdout
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty());
+    lines
+        .map(|line| serde_json::from_slice(line).expect("a line is JSON"))
+        .collect()
+}
+
+/// What is done, without what QEMU says: `-S; migrate; converges`.
+fn inputs(scenario: &Value) -> String {
+    let options: Vec<&str> = texts(&scenario["qemu"]).collect();
+    let mut said = Vec::new();
+    if !options.is_empty() {
+        said.push(format!("`{}`", options.join(" ")));
+    }
+    for step in scenario["steps"].as_array().into_iter().flatten() {
+        let mut one = if let Some(guest) = step["guest"].as_str() {
+            format!("guest {guest}")
+        } else if let Some(host) = step["host"].as_str() {
+            let status = step["data"]["status"]
+                .as_str()
+                .map(|status| format!(" ({status}"))
+                .unwrap_or_default();
+            let suspended = if step["data"]["suspended"] == true {
+                ", suspended"
+            } else {
+                ""
+            };
+            let end = if status.is_empty() { "" } else { ")" };
+            format!(
+                "{}{status}{suspended}{end}",
+                host.replacen("incoming ", "stream ", 1)
+            )
+        } else if let Some(command) = step["send"]["execute"].as_str() {
+            command_in_words(command, &step["send"]["arguments"])
+        } else {
+            continue;
+        };
+        if step["hold"] == true {
+            one.push_str(" &");
+        }
+        said.push(one);
+    }
+    said.join("; ")
+}
+
+fn command_in_words(command: &str, arguments: &Value) -> String {
+    match command {
+        "human-monitor-command" => arguments["command-line"].as_str().unwrap_or_default().to_owned(),
+        "migrate-set-capabilities" => {
+            // The last one is what it is about; return-path comes along with x-colo.
+            let all = arguments["capabilities"].as_array();
+            let one = all.and_then(|all| all.last()).unwrap_or(&Value::Null);
+            let on = if one["state"] == true { "on" } else { "off" };
+            format!("{} {on}", one["capability"].as_str().unwrap_or_default())
+        }
+        _ => command.to_owned(),
+    }
+}
+
+fn texts(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// `6.0 to 8.2, 9.1`: releases as the tool lists them, oldest first.
+fn in_words(of: &BTreeSet<usize>, releases: &[String]) -> String {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for &at in of {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == at => *last = at,
+            Some(_) | None => runs.push((at, at)),
+        }
+    }
+    let words = runs.iter().map(|&(first, last)| {
+        if first == last {
+            releases[first].clone()
+        } else {
+            format!("{} to {}", releases[first], releases[last])
+        }
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn page(found: &[Value], tried: &[Tried<'_>]) -> String {
+    let mut releases: Vec<String> = Vec::new();
+    // By what it takes, pair and inputs: in which releases.
+    let mut rows: BTreeMap<(usize, String, String, String), BTreeSet<usize>> = BTreeMap::new();
+    for abort in found {
+        let text = |key: &str| abort[key].as_str().expect("it is a name").to_owned();
+        let release = text("release");
+        if releases.last() != Some(&release) {
+            releases.push(release);
+        }
+        let takes = text("takes");
+        let takes = TAKES.iter().position(|(name, _)| *name == takes);
+        let takes = takes.expect("the page has a heading for it");
+        let key = (takes, text("from"), text("to"), inputs(&abort["scenario"]));
+        rows.entry(key).or_default().insert(releases.len() - 1);
+    }
+    let mut page = INTRODUCTION.to_owned();
+    for (takes, (_, heading)) in TAKES.iter().enumerate() {
+        let rows: Vec<_> = rows.iter().filter(|((t, ..), _)| *t == takes).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let _ = write!(
+            page,
+            "\n## {heading}\n\n| from | to | releases | inputs | seen on |\n|---|---|---|---|---|\n"
+        );
+        for ((_, from, to, inputs), of) in rows {
+            let seen = tried
+                .iter()
+                .filter(|t| t.pair == (from, to) && of.iter().any(|&at| releases[at] == t.release));
+            let seen: Vec<String> = seen
+                .filter_map(|t| match t.outcome {
+                    "alike" => Some(t.version.to_owned()),
+                    "alike-qtest" => Some(format!("{}q", t.version)),
+                    "sometimes" => Some(format!("{}s", t.version)),
+                    "abort" => Some(format!("{}\\*", t.version)),
+                    _ => None,
+                })
+                .collect();
+            let _ = writeln!(
+                page,
+                "| {from} | {to} | {} | {inputs} | {} |",
+                in_words(of, &releases),
+                seen.join(", ")
+            );
+        }
+    }
+    page + &left_out(tried)
+}
+
+/// Why the others were not seen, with how many there are of each.
+fn left_out(tried: &[Tried<'_>]) -> String {
+    let mut versions: Vec<&str> = tried.iter().map(|t| t.version).collect();
+    versions.dedup();
+    let mut reasons: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for t in tried
+        .iter()
+        .filter(|t| !matches!(t.outcome, "alike" | "alike-qtest" | "sometimes" | "abort"))
+    {
+        *reasons.entry(t.why).or_default().entry(t.version).or_default() += 1;
+    }
+    let mut text = format!(
+        "\n## Not seen\n\nHow many were tried on each QEMU and not seen, and why.\n\n| why | {} |\n|---|{}\n",
+        versions.join(" | "),
+        "---|".repeat(versions.len())
+    );
+    for (why, counts) in reasons {
+        let counts: Vec<String> = versions
+            .iter()
+            .map(|version| counts.get(version).map(usize::to_string).unwrap_or_default())
+            .collect();
+        let _ = writeln!(text, "| {why} | {} |", counts.join(" | "));
+    }
+    text
+}
+
+const INTRODUCTION: &str = "\
+# Aborts
+
+QEMU aborts, and takes the guest with it, when it is asked for a change of its run state that its table does not have: \"invalid runstate
+transition\". `runstate explore --find abort` finds every pair of states for which that can be brought about, and the shortest scenario that
+does. This page lists them all. It is made from the model and compared with it by the tests.
+
+Inputs are in the order in which they come; one that ends in ` &` is not followed by a pass of the main loop. `--write DIR` writes each as a
+scenario with all that QEMU says on the way.
+
+The last column says on which QEMUs the scenario was replayed by `runstate conform` with the same end, every message alike; with a q, by
+`--inject qtest`, for a guest that waits for its incoming stream has no program that could act; with an s, when the dump was not done too
+soon; with a star, the abort was the same and another message was not. QEMU 11.1.3 stands for 11.0 here. The scenarios that were alike on Debian 12's QEMU are replayed by every run of CI. What was tried is in
+`crates/runstate-cli/tests/data/aborts.txt`.
+";
+
+#[test]
+fn the_page_of_aborts_is_that_of_the_model() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let data = fs::read_to_string(root.join("tests/data/aborts.txt")).expect("it is readable");
+    let tried = tried(&data);
+    let found = explored(None);
+    assert!(found.len() > 1000, "{}", found.len());
+    for t in &tried {
+        assert!(
+            found.iter().any(|abort| {
+                abort["release"] == t.release && abort["from"] == t.pair.0 && abort["to"] == t.pair.1
+            }),
+            "nothing aborts there, says the model, but a QEMU was tried: {} {:?}",
+            t.release,
+            t.pair
+        );
+    }
+    let page = page(&found, &tried);
+    let path = root.join("../../docs/src/aborts.md");
+    if std::env::var_os("RUNSTATE_BLESS").is_some() {
+        fs::write(&path, &page).expect("the source tree is writable where tests are blessed");
+    }
+    let pinned = fs::read_to_string(&path).unwrap_or_default();
+    for (made, kept) in page.lines().zip(pinned.lines()) {
+        assert_eq!(made, kept, "RUNSTATE_BLESS=1 writes the page anew");
+    }
+    assert_eq!(page.lines().count(), pinned.lines().count());
+}
+
+#[test]
+fn what_is_written_replays_in_the_model() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let dir = folder.path().to_str().expect("its name is text");
+    let tool = || Command::new(env!("CARGO_BIN_EXE_runstate"));
+    let arguments = [
+        "explore",
+        "--find",
+        "abort",
+        "--release",
+        "7.2",
+        "--write",
+        dir,
+        "--output=json",
+    ];
+    let output = tool().args(arguments).output().expect("the tool starts");
+    assert!(output.status.success(), "{output:?}");
+    let replays = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter(|line| line.contains(r#""replays":true"#))
+        .count();
+    let files = fs::read_dir(folder.path().join("7.2"))
+        .expect("it was written")
+        .count();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), files);
+    assert!(replays + 3 >= files && files > 100, "{replays} of {files}");
+    let ran = tool()
+        .args(["run", "--quiet", dir])
+        .output()
+        .expect("the tool starts");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}

@@ -1,8 +1,10 @@
 //! `runstate serve`: VMs to talk to.
 
+use core::time::Duration;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use runstate::Release;
 use runstate_monitor::faults::Fault;
@@ -73,7 +75,7 @@ fn mode(name: &str) -> Result<Mode, String> {
 
 pub(super) fn run(args: &Args, ui: &mut Ui) -> CommandResult {
     let failed = |error: std::io::Error| Trouble::new(serve::reason(&error));
-    serve::raise_descriptor_limit();
+    check_descriptors(args, serve::raise_descriptor_limit(), ui)?;
     let mut hub = Hub::new().map_err(failed)?;
     let player = args
         .scenario
@@ -127,16 +129,100 @@ pub(super) fn run(args: &Args, ui: &mut Ui) -> CommandResult {
         )?;
         ui.out().flush()?;
     }
-    let told = args.dir.is_some();
+    let teller = args.dir.is_some().then(Teller::start);
     let ended = &mut |outcome: &Outcome| {
-        if told {
-            // Whoever started the fleet may not listen any more; the others go on.
-            let _ = writeln!(ui.out(), "{}", describe(outcome)).and_then(|()| ui.out().flush());
+        if let Some(teller) = &teller {
+            teller.tell(describe(outcome));
         }
     };
     hub.run(&mut |_| {}, ended).map_err(failed)?;
+    if let Some(teller) = teller {
+        teller.finish();
+    }
     serve::stdio_nonblocking(false);
     Ok(Exit::AsExpected)
+}
+
+/// Prints what became of VMs from a thread of its own: whoever started the fleet may read late, or not at all, and the VMs that
+/// are left go on.
+struct Teller {
+    lines: Sender<String>,
+    done: Receiver<()>,
+}
+
+impl Teller {
+    fn start() -> Self {
+        let (lines, to_print) = channel::<String>();
+        let (printed, done) = channel();
+        std::thread::spawn(move || {
+            for line in to_print {
+                // Nobody may be there any more.
+                if !print_line(line + "\n") {
+                    break;
+                }
+            }
+            // The hub may have given up waiting.
+            let _ = printed.send(());
+        });
+        Self { lines, done }
+    }
+
+    fn tell(&self, line: String) {
+        // The thread has ended where nobody listens.
+        let _ = self.lines.send(line);
+    }
+
+    /// Waits until everything is printed, but not for ever.
+    fn finish(self) {
+        let Self { lines, done } = self;
+        drop(lines);
+        let _ = done.recv_timeout(LAST_WORDS);
+    }
+}
+
+/// Writes a line to standard output, past the standard library, whose lock a reader that is late would hold at the end.
+fn print_line(line: String) -> bool {
+    let mut left = line.as_bytes();
+    while !left.is_empty() {
+        match rustix::io::write(rustix::stdio::stdout(), left) {
+            Ok(written) => left = &left[written..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// How long a reader of standard output has for the last lines.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// What a process has open besides its VMs: standard streams, the poll, signals, a profile.
+const OTHER_DESCRIPTORS: u64 = 32;
+
+/// Whether there are descriptors enough, for the VMs and for their clients.
+fn check_descriptors(args: &Args, limit: Option<u64>, ui: &mut Ui) -> Result<(), Trouble> {
+    let Some(limit) = limit.filter(|_| args.count > 1) else {
+        return Ok(());
+    };
+    let count = u64::try_from(args.count).unwrap_or(u64::MAX);
+    let sockets = count.saturating_mul(1 + u64::from(args.control.is_some()));
+    let room = limit.saturating_sub(OTHER_DESCRIPTORS);
+    if sockets > room {
+        return Err(Trouble::new(format_args!(
+            "{count} VMs need {sockets} sockets, and this process may have {limit} files open"
+        ))
+        .hint(format_args!(
+            "raise the limit, `ulimit -n {}`",
+            sockets.saturating_mul(2).saturating_add(OTHER_DESCRIPTORS)
+        )));
+    }
+    if count > room - sockets {
+        ui.note(format_args!(
+            "this process may have {limit} files open: {} clients at a time, the others wait (`ulimit -n` raises it)",
+            room - sockets
+        ));
+    }
+    Ok(())
 }
 
 /// What the VM of this place is made from.

@@ -301,8 +301,9 @@ pub fn reason(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
-/// As many descriptors as the system lets the process have: a fleet needs one a VM, and one more a client.
-pub fn raise_descriptor_limit() {
+/// As many descriptors as the system lets the process have: a fleet needs one a VM, and one more a client. How many that
+/// is, if there is a limit.
+pub fn raise_descriptor_limit() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     // Where it cannot be raised, opening will say so.
@@ -313,6 +314,7 @@ pub fn raise_descriptor_limit() {
             maximum: limit.maximum,
         },
     );
+    getrlimit(Resource::Nofile).current
 }
 
 impl From<io::Error> for OpenError {

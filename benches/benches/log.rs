@@ -1,11 +1,14 @@
 //! Reading logs: lines without anything of interest, and lifecycle events, beside serde_json's typed parse of the same
-//! lines and memchr's search for line ends alone.
+//! lines and memchr's search for line ends alone; and the whole of a check, from the bytes to the verdict.
 
 use core::hint::black_box;
 use std::borrow::Cow;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use runstate_oracle::log::{Format, Heard, Reader};
+use runstate_oracle::{
+    check::Checker,
+    log::{Format, Heard, Reader},
+};
 use serde::Deserialize;
 
 /// The size of a corpus.
@@ -197,9 +200,49 @@ fn pass_through(criterion: &mut Criterion) {
     }
 }
 
+/// A VM's life, again and again: possible from the first line to the last.
+const POSSIBLE: &[&str] = &[
+    LIFECYCLE[0],
+    LIFECYCLE[3],
+    LIFECYCLE[2],
+    LIFECYCLE[0],
+    LIFECYCLE[3],
+    LIFECYCLE[4],
+    LIFECYCLE[0],
+    LIFECYCLE[1],
+    LIFECYCLE[3],
+];
+
+/// From the bytes to the verdict.
+fn verdict(checker: &mut Checker, log: &[u8]) -> bool {
+    let mut reader = Reader::new(None);
+    let mut sink = |record: &runstate_oracle::log::Record<'_>| checker.hear(record);
+    for portion in log.chunks(1 << 18) {
+        reader.feed(portion, &mut sink);
+    }
+    reader.finish(&mut sink);
+    checker.finish().iter().all(|verdict| verdict.contradictions == 0)
+}
+
+/// The whole of `runstate check`, but for reading the file and telling.
+fn check(criterion: &mut Criterion) {
+    for (name, lines) in [("lifecycle", POSSIBLE), ("events of other subsystems", OTHERS)] {
+        let log = corpus(lines);
+        let mut checker = Checker::new();
+        assert!(verdict(&mut checker, &log), "it is possible");
+        let mut group = criterion.benchmark_group(format!("check/{name}"));
+        group.throughput(Throughput::Bytes(log.len() as u64));
+        group.bench_function("runstate", |bencher| {
+            bencher.iter(|| verdict(&mut checker, black_box(&log)));
+        });
+        group.bench_function("serde_json", |bencher| bencher.iter(|| serde(black_box(&log))));
+        group.finish();
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = lifecycle, pass_through
+    targets = lifecycle, pass_through, check
 }
 criterion_main!(benches);

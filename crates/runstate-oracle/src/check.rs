@@ -3,8 +3,9 @@
 //! A [`Checker`] takes the records of a log ([`crate::log`]) and keeps, for every VM in it, every state of every release that could
 //! have said what was heard; what the guest and the host did in between is inferred. What is left at the end is the verdict.
 //!
-//! The launch options, `set-action` and everything else that a log does not show are free. What is not followed, and passes:
-//! events of other subsystems, MIGRATION, COLO, what commands were sent.
+//! The launch options, `set-action` and everything else that a log does not show are free, and so is how many things the guest, the
+//! host and a client did before one pass of the main loop. What is not followed, and passes: events of other subsystems, MIGRATION,
+//! COLO, what commands were sent.
 
 mod automaton;
 mod deed;
@@ -14,7 +15,7 @@ mod letter;
 mod subsets;
 mod word;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use runstate::{Release, RunState};
 
@@ -24,7 +25,7 @@ pub use letter::Letter;
 use subsets::{NONE, START, Set, Subsets};
 
 /// So many letters of each VM are kept to be explained.
-pub const EXPLAINED: usize = 400;
+pub const EXPLAINED: usize = 1000;
 
 /// So many contradictions of each VM are kept; all are counted.
 const KEPT: usize = 16;
@@ -32,8 +33,13 @@ const KEPT: usize = 16;
 /// Checks a log.
 #[derive(Debug)]
 pub struct Checker {
+    /// The line from which on it is to be explained; absent: the end.
+    window: Option<u64>,
     subsets: Subsets,
-    vms: BTreeMap<VmId, Followed>,
+    /// By their numbers.
+    vms: Vec<Option<Box<Followed>>>,
+    /// Of how many an event was emitted of which only the kind is known.
+    emitted: usize,
 }
 
 /// One VM as it is followed.
@@ -89,8 +95,11 @@ pub struct Verdict {
     pub states: BTreeSet<RunState>,
     /// Whether QEMU must have gone.
     pub gone: bool,
-    /// The shortest account of what happened, of the last [`EXPLAINED`] letters.
+    /// The shortest account of what happened; of the last [`EXPLAINED`] letters, or of so many from where
+    /// [`Checker::explain_from`] says.
     pub explanation: Vec<Happened>,
+    /// How many letters it accounts for: fewer than `letters` where the log is longer, or a new client begins anew.
+    pub explained: u64,
 }
 
 /// A piece of an explanation.
@@ -133,37 +142,26 @@ impl Checker {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            window: None,
             subsets: Subsets::new(),
-            vms: BTreeMap::new(),
+            vms: Vec::new(),
+            emitted: 0,
         }
+    }
+
+    /// What is to be explained: what is heard from this line on, and not the end of the log.
+    pub const fn explain_from(&mut self, line: u64) {
+        self.window = Some(line);
     }
 
     /// Takes a record.
     pub fn hear(&mut self, record: &Record<'_>) {
-        // A trace can say of an event that it was emitted and then what it was: that is one event.
-        let emitted = self
-            .vms
-            .get_mut(&record.vm)
-            .and_then(|followed| followed.emitted.take());
-        if let Some((kind, line, offset)) = emitted
-            && !matches!(&record.what, Heard::Event(event) if event.kind == kind)
-        {
-            let what = Heard::Emitted {
-                number: 0,
-                kind: Some(kind),
-            };
-            self.heard_kind(
-                &Record {
-                    vm: record.vm,
-                    line,
-                    offset,
-                    what,
-                },
-                kind,
-            );
+        if self.emitted > 0 {
+            self.after_emitted(record);
         }
         if let Heard::Emitted { kind: Some(kind), .. } = record.what {
             self.vm(record.vm).emitted = Some((kind, record.line, record.offset));
+            self.emitted += 1;
             return;
         }
         let said = match &record.what {
@@ -189,36 +187,37 @@ impl Checker {
         };
         match said {
             Said::Nothing => {}
+            Said::One(letter) => self.letters(record, &[letter]),
             Said::OneOf(letters) => self.letters(record, &letters),
             Said::Wrong(why) => self.contradicts(record, String::new(), Some(why)),
+        }
+    }
+
+    /// A trace can say of an event that it was emitted and then what it was: that is one event.
+    fn after_emitted(&mut self, record: &Record<'_>) {
+        let Some((kind, line, offset)) = self.vm(record.vm).emitted.take() else {
+            return;
+        };
+        self.emitted -= 1;
+        if !matches!(&record.what, Heard::Event(event) if event.kind == kind) {
+            self.heard_kind(record.vm, kind, line, offset);
         }
     }
 
     /// What is left at the end, of every VM that said something.
     #[must_use]
     pub fn finish(&mut self) -> Vec<Verdict> {
-        let last: Vec<_> = self
-            .vms
-            .iter_mut()
-            .filter_map(|(vm, f)| f.emitted.take().map(|emitted| (*vm, emitted)))
-            .collect();
-        for (vm, (kind, line, offset)) in last {
-            let what = Heard::Emitted {
-                number: 0,
-                kind: Some(kind),
-            };
-            self.heard_kind(
-                &Record {
-                    vm,
-                    line,
-                    offset,
-                    what,
-                },
-                kind,
-            );
+        for at in 0..self.vms.len() {
+            let emitted = self.vms[at].as_mut().and_then(|followed| followed.emitted.take());
+            if let Some((kind, line, offset)) = emitted {
+                self.heard_kind(VmId(at as u32), kind, line, offset);
+            }
         }
+        self.emitted = 0;
         let vms = core::mem::take(&mut self.vms);
         vms.into_iter()
+            .enumerate()
+            .filter_map(|(at, followed)| Some((VmId(at as u32), followed?)))
             .map(|(vm, mut followed)| {
                 let possible = followed.count == 0;
                 let explanation = if possible {
@@ -238,6 +237,11 @@ impl Checker {
                     },
                     states: self.subsets.believed(followed.set),
                     gone: self.subsets.must_be_gone(followed.set),
+                    explained: if explanation.is_empty() {
+                        0
+                    } else {
+                        followed.trail.len() as u64
+                    },
                     explanation,
                 }
             })
@@ -245,27 +249,42 @@ impl Checker {
     }
 
     fn vm(&mut self, vm: VmId) -> &mut Followed {
-        self.vms.entry(vm).or_insert_with(|| Followed {
-            set: START,
-            trail: VecDeque::new(),
-            letters: 0,
-            contradictions: Vec::new(),
-            count: 0,
-            traced: None,
-            emitted: None,
+        let at = vm.0 as usize;
+        if self.vms.len() <= at {
+            self.vms.resize_with(at + 1, || None);
+        }
+        self.vms[at].get_or_insert_with(|| {
+            Box::new(Followed {
+                set: START,
+                trail: VecDeque::new(),
+                letters: 0,
+                contradictions: Vec::new(),
+                count: 0,
+                traced: None,
+                emitted: None,
+            })
         })
     }
 
-    fn heard_kind(&mut self, record: &Record<'_>, kind: EventKind) {
+    fn heard_kind(&mut self, vm: VmId, kind: EventKind, line: u64, offset: u64) {
         if let Said::OneOf(letters) = hear::emitted(kind) {
-            self.letters(record, &letters);
+            let what = Heard::Emitted {
+                number: 0,
+                kind: Some(kind),
+            };
+            let record = Record {
+                vm,
+                line,
+                offset,
+                what,
+            };
+            self.letters(&record, &letters);
         }
     }
 
     fn letters(&mut self, record: &Record<'_>, letters: &[Letter]) {
-        self.vm(record.vm);
         if self.subsets.is_crowded() {
-            let trails = self.vms.values_mut().flat_map(|followed| {
+            let trails = self.vms.iter_mut().flatten().flat_map(|followed| {
                 let trail = followed.trail.iter_mut().map(|(set, ..)| set);
                 trail.chain([&mut followed.set])
             });
@@ -285,14 +304,17 @@ impl Checker {
             self.vm(record.vm).set = set;
             return;
         }
+        let window = self.window;
         let followed = self.vm(record.vm);
         followed.letters += 1;
         followed.set = after;
         if let [letter] = letters {
-            if followed.trail.len() == EXPLAINED {
+            if window.is_none() && followed.trail.len() == EXPLAINED {
                 followed.trail.pop_front();
             }
-            followed.trail.push_back((before, *letter, record.line));
+            if window.is_none_or(|from| record.line >= from) && followed.trail.len() < EXPLAINED {
+                followed.trail.push_back((before, *letter, record.line));
+            }
         } else {
             // Of an event whose data is unknown there is no single account.
             followed.trail.clear();

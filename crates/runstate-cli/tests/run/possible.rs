@@ -137,3 +137,35 @@ fn what_the_model_says_is_possible() {
     }
     none(&problems, count);
 }
+
+/// Logs of real programs; how they were made is told beside them.
+#[test]
+fn real_logs_read_well() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/logs");
+    let (vms, possible) = [
+        ("libvirtd-9.0-two-domains.log.gz", 2),
+        ("qemu-7.2.22-qmp.log", 1),
+        ("qemu-7.2.22-trace.log", 1),
+        ("qemu-7.2.22-trace-timestamps.log", 1),
+        ("qemu-11.1.3-trace.log", 1),
+    ]
+    .into_iter()
+    .fold((0, 0), |(vms, possible), (name, count)| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_runstate"))
+            .args(["check", "--output=json"])
+            .arg(folder.join(name))
+            .output()
+            .expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{name}: {text}");
+        (
+            vms + count,
+            possible
+                + text
+                    .lines()
+                    .filter(|line| line.contains("\"possible\":true"))
+                    .count(),
+        )
+    });
+    assert_eq!(possible, vms);
+}

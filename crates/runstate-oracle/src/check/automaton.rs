@@ -8,7 +8,7 @@
 //! The reboot, shutdown, panic and watchdog actions can be changed in silence at any time, so each deed that looks at one brings
 //! its own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use runstate::{
     Answer, Detail, IncomingOption, Input, Launch, Output, Release, Requests, RunState, ShutdownCause,
@@ -238,7 +238,9 @@ impl Automaton {
                 && let Some(bit) = self.guesses.iter().position(|(known, _)| *known == asked)
             {
                 guesses |= 1 << bit;
-                continue;
+                if !deed.held_back {
+                    continue;
+                }
             }
             if let Some((word, next)) = run(*vm, deed)
                 && (!word.is_empty() || identity(&next) != key || next.requests() != Requests::NONE)
@@ -265,12 +267,7 @@ impl Automaton {
         if !state.vm.is_gone() {
             self.pass(&state, &profile, &mut found);
         }
-        found
-            .0
-            .into_iter()
-            .filter(|((word, to), _)| !(word.is_empty() && *to == at))
-            .map(|((word, to), cause)| Edge { word, to, cause })
-            .collect()
+        found.edges(at)
     }
 
     /// What QEMU says while nothing happens.
@@ -345,10 +342,11 @@ impl Automaton {
         if let Cause::Deed { deed, .. } = cause
             && self.deeds[usize::from(deed)].held_back
         {
-            let kept = word
-                .letters()
-                .filter(|letter| !held_back(&state.vm).any(|l| l == *letter));
-            found.add(Word::of(kept), to, cause);
+            let kept = unlimited(word, &state.vm);
+            // What is left of it may be no more than what is guessed.
+            if asks_only(state.vm, &self.deeds[usize::from(deed)]).is_none() {
+                found.add(Some(kept), to, cause);
+            }
         }
         if word.is_empty() || state.vm.is_gone() {
             return;
@@ -536,18 +534,24 @@ impl Automaton {
 /// The slot of a stop.
 const VMSTOP: u8 = Requests::SLOTS - 1;
 
-/// The edges of one state, the least cause of each.
+/// The edges of one state.
 #[derive(Default)]
-struct Found(BTreeMap<(Word, Rest), Cause>);
+struct Found(Vec<Edge>);
 
 impl Found {
     fn add(&mut self, word: Option<Word>, to: Rest, cause: Cause) {
         debug_assert!(word.is_some(), "no step says more than a word has room for");
         let Some(word) = word else { return };
+        self.0.push(Edge { word, to, cause });
+    }
+
+    /// Those that leave `at`, by their first letter, the silent ones first; the least cause of each.
+    fn edges(mut self, at: Rest) -> Vec<Edge> {
+        self.0.retain(|edge| !(edge.word.is_empty() && edge.to == at));
         self.0
-            .entry((word, to))
-            .and_modify(|known| *known = cause.min(*known))
-            .or_insert(cause);
+            .sort_unstable_by_key(|edge| (edge.word.first(), edge.word, edge.to, edge.cause));
+        self.0.dedup_by_key(|edge| (edge.word, edge.to));
+        self.0
     }
 }
 
@@ -637,9 +641,20 @@ fn run(mut vm: Vm, deed: &Deed) -> Option<(Word, Vm)> {
     Some((word?, settled(vm)))
 }
 
-/// Where a deed does nothing but ask for one thing, in silence: for what.
+/// What is left of a word when its events are held back by a rate limit.
+fn unlimited(word: Word, vm: &Vm) -> Word {
+    let kept = word
+        .letters()
+        .filter(|letter| !held_back(vm).any(|l| l == *letter));
+    Word::of(kept).unwrap_or(Word::SILENCE)
+}
+
+/// Where a deed does nothing but ask for one thing, and can be silent about it: for what.
 fn asks_only(vm: Vm, deed: &Deed) -> Option<Requests> {
-    let (word, next) = run(vm, deed)?;
+    let (mut word, next) = run(vm, deed)?;
+    if deed.held_back {
+        word = unlimited(word, &vm);
+    }
     let asked = next.requests();
     let one = (0..Requests::SLOTS).filter(|slot| asked.takes(*slot)).count() == 1;
     (one && word.is_empty() && identity(&next) == identity(&vm)).then_some(asked)
@@ -694,4 +709,36 @@ fn bits(mut set: Guesses) -> impl Iterator<Item = usize> {
             bit
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A group of any size costs no states: what is not heard is not remembered.
+    #[test]
+    fn few_states_are_come_to_in_silence() {
+        for thread in [Thread::Vcpu, Thread::MainLoop] {
+            let mut automaton = Automaton::build(vec![Release::V10_0], thread);
+            let mut todo: Vec<Rest> = (0..automaton.resting as Rest).collect();
+            let mut seen = std::collections::BTreeSet::new();
+            while let Some(at) = todo.pop() {
+                if seen.insert(at) {
+                    let edges = automaton.edges(at);
+                    todo.extend(
+                        edges
+                            .iter()
+                            .filter(|edge| edge.word.is_empty())
+                            .map(|edge| edge.to),
+                    );
+                }
+            }
+            assert!(
+                seen.len() < 2 * automaton.resting,
+                "{} of {}",
+                seen.len(),
+                automaton.resting
+            );
+        }
+    }
 }

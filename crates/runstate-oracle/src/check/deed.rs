@@ -98,6 +98,30 @@ impl Deed {
         })
     }
 
+    /// How seldom it happens: `stop` and `cont` every day, a load of a snapshot hardly ever.
+    pub(super) fn rarity(&self) -> u32 {
+        let everyday = self.inputs.iter().all(|input| {
+            matches!(
+                input,
+                Input::Command(
+                    Command::Stop
+                        | Command::Cont
+                        | Command::Quit
+                        | Command::SystemReset
+                        | Command::SystemPowerdown
+                ) | Input::Guest(
+                    Guest::Shutdown | Guest::Reset | Guest::Suspend | Guest::Wakeup | Guest::Panic
+                ) | Input::Host(Host::Signal)
+            )
+        });
+        let plain = self.inputs.len() == 1 && self.kind != Kind::Host;
+        match (everyday, plain) {
+            (true, _) => 2,
+            (false, true) => 5,
+            (false, false) => 6,
+        }
+    }
+
     /// Its name, with the actions that it looks at.
     pub(super) fn words(&self) -> String {
         let action = |name: &str, value: Option<&'static str>| value.map(|value| format!("{name}={value}"));
@@ -142,6 +166,8 @@ pub(super) fn deeds(release: Release) -> Vec<Deed> {
     deeds.extend(commands());
     deeds.extend(outgoing(release));
     deeds.extend(incoming());
+    // Of several that are heard alike the first is told.
+    deeds.sort_by_key(Deed::rarity);
     deeds
 }
 

@@ -120,19 +120,16 @@ fn begin(subsets: &Subsets, node: Node) -> u32 {
     u32::from(state != RunState::Running) + 3 * u32::from(!usual) + 4 * place.rest.len() as u32
 }
 
-/// What an edge costs: what was not heard is less likely than what was.
-const fn cost(cause: Cause) -> u32 {
+/// What an edge costs: what was not heard is less likely than what was, and some deeds are rarer than others.
+fn cost(subsets: &Subsets, automaton: u16, cause: Cause) -> u32 {
+    let rarity = |deed: u16| subsets.automaton(automaton).deeds[usize::from(deed)].rarity();
     match cause {
-        Cause::Asked
-        | Cause::Ends
-        | Cause::Serves {
-            guessed: None,
-            meanwhile: None,
-        } => 0,
-        Cause::Deed { before: None, .. } | Cause::Serves { meanwhile: None, .. } => 2,
-        Cause::Deed { .. } => 4,
-        Cause::Late | Cause::AfterExit => 5,
-        Cause::Serves { .. } => 6,
+        Cause::Asked | Cause::Ends => 0,
+        Cause::Late | Cause::AfterExit => 6,
+        Cause::Deed { deed, before } => rarity(deed) + before.map_or(0, rarity),
+        Cause::Serves { guessed, meanwhile } => {
+            guessed.map_or(0, rarity) + meanwhile.map_or(0, |deed| 4 + rarity(deed))
+        }
     }
 }
 
@@ -168,7 +165,7 @@ fn layered(
             continue;
         }
         for edge in subsets.edges(automaton, at).iter() {
-            let total = so_far + cost(edge.cause);
+            let total = so_far + cost(subsets, automaton, edge.cause);
             match edge.word.split_first() {
                 None => {
                     if best.get(&edge.to).is_none_or(|(known, ..)| total < *known) {

@@ -12,7 +12,9 @@ use crate::log::{Event, EventKind, Outcome, Status};
 pub(super) enum Said {
     /// Nothing about the run state.
     Nothing,
-    /// One of these, the only one where the record has all its data.
+    /// This.
+    One(Letter),
+    /// One of these: the record lacks the data that would tell which.
     OneOf(Vec<Letter>),
     /// QEMU never says this: what is wrong, and what would be right.
     Wrong(String),
@@ -51,23 +53,23 @@ pub(super) fn event(event: &Event<'_>) -> Said {
         EventKind::Shutdown | EventKind::Reset => caused(event),
         EventKind::Watchdog => {
             let action = member!(event, event.action, "action", WatchdogAction);
-            Said::OneOf(vec![Letter::watchdog(action)])
+            Said::One(Letter::watchdog(action))
         }
         EventKind::GuestPanicked => {
             let action = member!(event, event.action, "action", GuestPanicAction);
-            Said::OneOf(vec![Letter::panicked(action)])
+            Said::One(Letter::panicked(action))
         }
         EventKind::GuestCrashloaded => {
             let action = member!(event, event.action, "action", GuestPanicAction);
-            Said::OneOf(vec![Letter::crashloaded(action)])
+            Said::One(Letter::crashloaded(action))
         }
         EventKind::MemoryFailure => {
             let action = member!(event, event.action, "action", MemoryFailureAction);
-            Said::OneOf(vec![Letter::memory_failure(action)])
+            Said::One(Letter::memory_failure(action))
         }
         EventKind::BlockIoError => {
             let action = member!(event, event.action, "action", BlockErrorAction);
-            Said::OneOf(vec![Letter::block_io_error(action)])
+            Said::One(Letter::block_io_error(action))
         }
         EventKind::Powerdown
         | EventKind::Stop
@@ -79,7 +81,7 @@ pub(super) fn event(event: &Event<'_>) -> Said {
             if event.has_data {
                 return Said::Wrong(format!("{} has data; QEMU's has none", event.name));
             }
-            Letter::plain(event.name).map_or(Said::Nothing, |letter| Said::OneOf(vec![letter]))
+            Letter::plain(event.name).map_or(Said::Nothing, Said::One)
         }
         EventKind::Migration | EventKind::Other => Said::Nothing,
     }
@@ -126,11 +128,11 @@ fn caused(event: &Event<'_>) -> Said {
         | ShutdownCause::GuestReset
         | ShutdownCause::GuestPanic => cause,
     };
-    Said::OneOf(vec![if reset {
+    Said::One(if reset {
         Letter::reset(same_as)
     } else {
         Letter::shutdown(same_as)
-    }])
+    })
 }
 
 /// An event of which only the kind is known.
@@ -161,7 +163,7 @@ pub(super) fn reply(outcome: &Outcome<'_>) -> Said {
             } else {
                 return Said::Nothing;
             };
-            Said::OneOf(vec![letter])
+            Said::One(letter)
         }
     }
 }
@@ -181,5 +183,5 @@ fn status(status: &Status<'_>) -> Said {
             state == RunState::Running
         ));
     }
-    Said::OneOf(vec![Letter::status(state)])
+    Said::One(Letter::status(state))
 }

@@ -48,16 +48,6 @@ pub(super) struct Subsets {
     table: Vec<Set>,
     /// When to forget.
     limit: usize,
-    /// What each state can say, by its first letter: filled as it is needed.
-    said: Vec<Vec<Option<Arc<Said>>>>,
-}
-
-/// What can be heard from a state, and what it can come to without a sound.
-#[derive(Debug)]
-struct Said {
-    /// In the letters' order: the first letter, and where it leads.
-    aloud: Box<[(Letter, Node)]>,
-    silent: Box<[Rest]>,
 }
 
 const UNKNOWN: Set = Set::MAX;
@@ -69,7 +59,6 @@ impl Subsets {
         static AUTOMATA: OnceLock<Vec<Automaton>> = OnceLock::new();
         let automata = AUTOMATA.get_or_init(build).clone();
         let mut subsets = Self {
-            said: automata.iter().map(|_| Vec::new()).collect(),
             automata,
             places: Vec::new(),
             nodes: HashMap::new(),
@@ -240,49 +229,24 @@ impl Subsets {
             if core::mem::replace(&mut seen[at as usize], true) {
                 continue;
             }
-            let said = self.said(automaton, at);
-            todo.extend(said.silent.iter().map(|to| (automaton, *to)));
-            let from = wanted.map_or(0, |wanted| said.aloud.partition_point(|(l, _)| *l < wanted));
-            for &(letter, node) in &said.aloud[from..] {
+            let edges = self.edges(automaton, at);
+            let aloud = edges.partition_point(|edge| edge.word.is_empty());
+            todo.extend(edges[..aloud].iter().map(|edge| (automaton, edge.to)));
+            let from = wanted.map_or(aloud, |wanted| {
+                edges.partition_point(|edge| edge.word.first() < Some(wanted))
+            });
+            for edge in &edges[from..] {
+                let Some((letter, rest)) = edge.word.split_first() else {
+                    continue;
+                };
                 if wanted.is_some_and(|wanted| wanted != letter) {
                     break;
                 }
+                let to = edge.to;
+                let node = self.node(Place { automaton, to, rest });
                 reach(letter, node);
             }
         }
-    }
-
-    fn said(&mut self, automaton: u16, at: Rest) -> Arc<Said> {
-        let known = &mut self.said[usize::from(automaton)];
-        if known.len() <= at as usize {
-            known.resize(at as usize + 1, None);
-        }
-        if let Some(said) = &known[at as usize] {
-            return Arc::clone(said);
-        }
-        let edges = self.edges(automaton, at);
-        let (mut aloud, mut silent) = (Vec::new(), Vec::new());
-        for edge in edges.iter() {
-            match edge.word.split_first() {
-                None => silent.push(edge.to),
-                Some((first, rest)) => {
-                    let node = self.node(Place {
-                        automaton,
-                        to: edge.to,
-                        rest,
-                    });
-                    aloud.push((first, node));
-                }
-            }
-        }
-        aloud.sort_unstable();
-        aloud.dedup();
-        let said = Arc::new(Said {
-            aloud: aloud.into(),
-            silent: silent.into(),
-        });
-        self.said[usize::from(automaton)][at as usize] = Some(Arc::clone(&said));
-        said
     }
 
     /// The number of a place.

@@ -42,6 +42,11 @@ impl Word {
         Some((first, Self(self.0 >> 8)))
     }
 
+    /// The first letter.
+    pub(super) fn first(self) -> Option<Letter> {
+        self.split_first().map(|(first, _)| first)
+    }
+
     /// The letters in their order.
     pub(super) fn letters(mut self) -> impl Iterator<Item = Letter> {
         core::iter::from_fn(move || {

@@ -5,6 +5,7 @@
 )]
 
 mod check;
+mod check_slowly;
 mod diff;
 mod draw;
 mod logs;

@@ -288,6 +288,9 @@ impl Driver<'_> {
 
     fn feed(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let path = self.qemu.directory().join("state");
+        if !path.exists() {
+            return undrivable("a stream that comes in after one that went out has taken its file");
+        }
         stream::feed(&path, bytes)?;
         // The name is free for a stream that goes out.
         release_fifo(&path);

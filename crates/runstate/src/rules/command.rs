@@ -104,7 +104,10 @@ impl Vm {
                 return Ok(Answer::Refused(Refusal::ColoCheckpoint));
             }
             // What a migration will do when it ends; nothing now.
-            RunState::Inmigrate => self.flags.set(Flags::AUTOSTART, true),
+            RunState::Inmigrate => {
+                self.flags.set(Flags::DISKS_GIVEN_AWAY, false);
+                self.flags.set(Flags::AUTOSTART, true);
+            }
             RunState::Debug
             | RunState::IoError
             | RunState::Paused

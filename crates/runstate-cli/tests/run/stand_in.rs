@@ -1,5 +1,6 @@
 //! `qemu-system-runstate` from outside: what it opens, what it says, how it ends.
 
+mod faults;
 mod fleet;
 mod flood;
 mod process;

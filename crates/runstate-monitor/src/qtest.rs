@@ -162,14 +162,14 @@ impl Qtest {
 
     /// 14fa0e6b20 "tests/qtest: tighten up the checks on clock_step" (10.0).
     fn clock_can_fail(&self) -> bool {
-        self.release >= Release::V10_0
+        self.release >= Release::V10_0_0
     }
 
     /// No interrupt is ever raised here, and a test that waits for none is content.
     fn intercept(&mut self, path: &str) -> Reply {
         let is_container = CONTAINERS.contains(&path.trim_end_matches('/'));
         // A matter of how QEMU was built (qom-cast-debug): 10.0.0 as recorded checks the cast, 7.2.0 does not.
-        if is_container && self.release >= Release::V10_0 {
+        if is_container && self.release >= Release::V10_0_0 {
             return Reply::Abort(format!("Object {path} is not an instance of type device"));
         }
         if !is_container && !is_interrupt_controller(path) {

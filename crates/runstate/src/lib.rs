@@ -1,5 +1,5 @@
 //! QEMU's VM run-state machine: the RunState graph, the reboot, shutdown, panic and watchdog actions, and every event of
-//! `qapi/run-state.json`, for QEMU 6.0 to 11.0.
+//! `qapi/run-state.json`, for QEMU 6.0 to 11.1.
 //!
 //! Pure: no I/O, no clock, no heap, no panic, no dependency.
 #![no_std]

@@ -35,7 +35,11 @@ pub enum Release {
     V9_2_0,
     /// 9.2.1 and later
     V9_2,
-    /// 10.0
+    /// 10.0.0 to 10.0.6: a primary never enters COLO.
+    V10_0_0,
+    /// 10.0.7 and 10.0.8: a BLOCK_IO_ERROR that stops the VM may be held back.
+    V10_0_7,
+    /// 10.0.9 and later
     V10_0,
     /// 10.1
     V10_1,
@@ -43,17 +47,19 @@ pub enum Release {
     V10_2,
     /// 11.0
     V11_0,
+    /// 11.1
+    V11_1,
 }
 
 impl Release {
     /// The oldest release that is modelled.
     pub const FIRST: Self = Self::V6_0;
     /// The newest release that is modelled.
-    pub const LAST: Self = Self::V11_0;
+    pub const LAST: Self = Self::V11_1;
     /// What is meant where no release is named.
     pub const DEFAULT: Self = Self::V10_0;
 
-    /// The sixteen releases, oldest first, each as its latest stable point release.
+    /// The seventeen releases, oldest first, each as its latest stable point release.
     pub const ALL: &'static [Self] = &[
         Self::V6_0,
         Self::V6_1,
@@ -71,6 +77,7 @@ impl Release {
         Self::V10_1,
         Self::V10_2,
         Self::V11_0,
+        Self::V11_1,
     ];
 
     /// Every entry, oldest first: [`ALL`](Self::ALL) and the point releases that behave differently.
@@ -89,10 +96,13 @@ impl Release {
         Self::V9_1,
         Self::V9_2_0,
         Self::V9_2,
+        Self::V10_0_0,
+        Self::V10_0_7,
         Self::V10_0,
         Self::V10_1,
         Self::V10_2,
         Self::V11_0,
+        Self::V11_1,
     ];
 
     /// How a person writes it: `9.1`, or `7.2.0` where the point matters.
@@ -113,10 +123,13 @@ impl Release {
             Self::V9_1 => "9.1",
             Self::V9_2_0 => "9.2.0",
             Self::V9_2 => "9.2",
+            Self::V10_0_0 => "10.0.0",
+            Self::V10_0_7 => "10.0.7",
             Self::V10_0 => "10.0",
             Self::V10_1 => "10.1",
             Self::V10_2 => "10.2",
             Self::V11_0 => "11.0",
+            Self::V11_1 => "11.1",
         }
     }
 
@@ -140,10 +153,13 @@ impl Release {
             Self::V9_1 => (9, 1, 0),
             Self::V9_2_0 => (9, 2, 0),
             Self::V9_2 => (9, 2, 1),
-            Self::V10_0 => (10, 0, 0),
+            Self::V10_0_0 => (10, 0, 0),
+            Self::V10_0_7 => (10, 0, 7),
+            Self::V10_0 => (10, 0, 13),
             Self::V10_1 => (10, 1, 0),
             Self::V10_2 => (10, 2, 0),
             Self::V11_0 => (11, 0, 0),
+            Self::V11_1 => (11, 1, 3),
         }
     }
 
@@ -167,10 +183,13 @@ impl Release {
             (9, 1) => Self::V9_1,
             (9, 2) if micro == 0 => Self::V9_2_0,
             (9, 2) => Self::V9_2,
+            (10, 0) if micro < 7 => Self::V10_0_0,
+            (10, 0) if micro < 9 => Self::V10_0_7,
             (10, 0) => Self::V10_0,
             (10, 1) => Self::V10_1,
             (10, 2) => Self::V10_2,
             (11, 0) => Self::V11_0,
+            (11, 1) => Self::V11_1,
             _ => return None,
         })
     }
@@ -281,21 +300,25 @@ impl Release {
         self as u8 >= Self::V11_0 as u8
     }
 
-    /// A primary really enters COLO. In 10.0 and 10.1 the migration just completes.
+    /// A primary really enters COLO. In 10.0.0 and 10.1 the migration just completes.
+    ///
+    /// Mended by 0b5bf4ea76 "migration: Fix transition to COLO state from precopy" (10.2, and 10.0.7 of the stable branch).
     #[must_use]
     pub const fn primary_enters_colo(self) -> bool {
-        !matches!(self, Self::V10_0 | Self::V10_1)
+        !matches!(self, Self::V10_0_0 | Self::V10_1)
     }
 
     /// BLOCK_IO_ERROR is limited to one a second.
     ///
     /// 2155d2dd7f "block-backend: per-device throttling of BLOCK_IO_ERROR reports" (9.2); not for `stop` since
-    /// 544ddbb637 "block: Never drop BLOCK_IO_ERROR with action=stop for rate limiting" (11.0).
+    /// 544ddbb637 "block: Never drop BLOCK_IO_ERROR with action=stop for rate limiting" (11.0, and 10.0.9 of the stable
+    /// branch).
     #[must_use]
     pub const fn throttles_block_io_error(self, action: crate::BlockErrorAction) -> bool {
         match action {
             crate::BlockErrorAction::Stop => {
-                self as u8 >= Self::V9_2_0 as u8 && (self as u8) < Self::V11_0 as u8
+                let limited = self as u8 >= Self::V9_2_0 as u8 && (self as u8) < Self::V11_0 as u8;
+                limited && !matches!(self, Self::V10_0)
             }
             crate::BlockErrorAction::Ignore | crate::BlockErrorAction::Report => {
                 self as u8 >= Self::V9_2_0 as u8
@@ -331,7 +354,7 @@ impl Release {
     /// MIGRATION says `device` in every migration; before, only after pause-before-switchover.
     #[must_use]
     pub const fn migration_announces_device(self) -> bool {
-        self as u8 >= Self::V10_0 as u8
+        self as u8 >= Self::V10_0_0 as u8
     }
 
     /// MIGRATION says `failing` before the VM restarts and `failed` after it.
@@ -344,6 +367,15 @@ impl Release {
     #[must_use]
     pub const fn migration_announces_postcopy_device(self) -> bool {
         self as u8 >= Self::V10_2 as u8
+    }
+
+    /// MIGRATION_PASS counts the iterations over the memory, from 2 on, each when it is over; before, it counted the looks for
+    /// written pages, of which the first is at the beginning and the last after the VM has stopped.
+    ///
+    /// 9519d3667a "migration: Move iteration counter out of RAM" (11.1).
+    #[must_use]
+    pub const fn pass_counts_iterations(self) -> bool {
+        self as u8 >= Self::V11_1 as u8
     }
 
     /// `migrate-incoming` announces `setup` even without the capability `events`.
@@ -371,7 +403,7 @@ impl Release {
     /// `migrate_cancel` is refused while postcopy is active.
     #[must_use]
     pub const fn refuses_cancel_in_postcopy(self) -> bool {
-        self as u8 >= Self::V10_0 as u8
+        self as u8 >= Self::V10_0_0 as u8
     }
 
     /// `migrate` looks at the run state before it looks at the uri, and a bad uri is a migration that fails.
@@ -465,6 +497,13 @@ mod tests {
         }
         assert_eq!(Release::from_name("7.2.8"), Some(Release::V7_2_0));
         assert_eq!(Release::from_name("7.2.9"), Some(Release::V7_2));
+        for (name, release) in [
+            ("10.0.6", Release::V10_0_0),
+            ("10.0.8", Release::V10_0_7),
+            ("10.0.9", Release::V10_0),
+        ] {
+            assert_eq!(Release::from_name(name), Some(release), "{name}");
+        }
         for bad in ["", "7", "7.", "7.2.", "7.2.1.1", "12.0", "x", "+7.2", "99999.0"] {
             assert_eq!(Release::from_name(bad), None, "{bad}");
         }
@@ -473,6 +512,6 @@ mod tests {
     #[test]
     fn lists_are_in_order() {
         assert!(Release::ALL.is_sorted() && Release::WITH_POINTS.is_sorted());
-        assert_eq!(Release::ALL.len(), 16);
+        assert_eq!(Release::ALL.len(), 17);
     }
 }

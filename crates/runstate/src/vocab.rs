@@ -79,7 +79,7 @@ impl core::fmt::Display for UnknownName {
 impl core::error::Error for UnknownName {}
 
 vocabulary! {
-    /// `RunState`: what the VM is doing. The order is the schema's and has not changed from 6.0 to 11.0.
+    /// `RunState`: what the VM is doing. The order is the schema's and has not changed from 6.0 to 11.1.
     pub enum RunState {
         /// Stopped by a debugger's breakpoint, watchpoint or step.
         Debug = "debug",

@@ -197,6 +197,14 @@ impl Driver<'_> {
         self.errors += 1;
         let sector = u8::try_from(self.errors).expect("fewer than 256 errors");
         let commands = ports::ide_sector(!read, sector);
+        if core::mem::take(&mut self.unread) {
+            for write in ports::IDE_RESETS {
+                self.prepare(&[write.into()])?;
+                self.qemu.qtest.barrier(1)?;
+            }
+        }
+        let ignored = data.and_then(|data| data.get("action")?.as_str()) == Some("ignore");
+        self.unread = read && ignored;
         match self.injection() {
             Injection::Qtest => {
                 self.qemu.qtest.send_all(&commands.map(Access::Port))?;

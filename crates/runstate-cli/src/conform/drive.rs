@@ -15,7 +15,7 @@ use super::gdb::Debugger;
 use super::machine::Machine;
 use super::qemu::Qemu;
 use super::qmp::Message;
-use super::script::{Act, Injection, Script, beyond_devices, undrivable};
+use super::script::{Act, Injection, Script, Step, beyond_devices, undrivable};
 use super::wire::{Limit, now, take_in};
 
 /// How a QEMU ended.
@@ -84,6 +84,8 @@ pub(super) struct Driver<'a> {
     pub(super) breakpoints: usize,
     /// How many requests have failed.
     pub(super) errors: usize,
+    /// The drive holds a sector that the guest has not read.
+    pub(super) unread: bool,
     /// How many resets the guest has made: they take turns in how.
     pub(super) resets: usize,
     /// Slot and function of the i6300esb, once it was found.
@@ -128,6 +130,7 @@ pub fn drive(bench: &Bench, script: &Script, forecast: Option<&Forecast>) -> Res
         debugger: None,
         breakpoints: 0,
         errors: 0,
+        unread: false,
         resets: script.steps.len(),
         i6300esb: None,
         stuck: false,
@@ -157,11 +160,29 @@ fn check(script: &Script) -> Result<(), Failure> {
             Act::Host(Host::JobCompletes | Host::DumpCompletes, _) => {
                 return undrivable("when a job or a dump is done cannot be held back");
             }
+            Act::Send(command) if names(command, "tcp:secondary") => {
+                return undrivable("a migration to another machine");
+            }
+            Act::Send(command) if names(command, "migrate-start-postcopy") && converges(script) => {
+                return undrivable("postcopy, for which a pipe has no way back");
+            }
+            Act::Host(Host::IncomingArrives(_) | Host::IncomingFails, _) if from_network(script) => {
+                return undrivable("an incoming stream from another machine");
+            }
             Act::Send(command) if command.to_string().contains("background-snapshot") => {
                 return undrivable("a background snapshot, which memory shared with the host forbids");
             }
             Act::Send(_) | Act::Host(..) | Act::Wait(_) => {}
         }
+    }
+    let breaks_late = |pair: &[Step]| {
+        let continued = matches!(&pair[0].act, Act::Send(command) if names(command, "migrate-continue"));
+        continued && matches!(pair[1].act, Act::Host(Host::MigrationFails, _))
+    };
+    if script.steps.windows(2).any(breaks_late) {
+        return undrivable(
+            "a migration that breaks after the switchover: what is left of it fits into the pipe",
+        );
     }
     match script.accelerator() {
         Some(name @ ("kvm" | "xen" | "hvf" | "whpx" | "nvmm")) => undrivable(&format!(
@@ -169,6 +190,19 @@ fn check(script: &Script) -> Result<(), Failure> {
         )),
         Some(_) | None => Ok(()),
     }
+}
+
+fn names(command: &Value, word: &str) -> bool {
+    command.to_string().contains(word)
+}
+
+fn converges(script: &Script) -> bool {
+    let converges = |step: &Step| matches!(step.act, Act::Host(Host::MigrationConverges, _));
+    script.steps.iter().any(converges)
+}
+
+fn from_network(script: &Script) -> bool {
+    script.options.iter().any(|word| word.starts_with("tcp:"))
 }
 
 /// Whether the script's QEMU reads an incoming stream from the file `state`.
@@ -243,12 +277,26 @@ impl Driver<'_> {
 
     /// Time passes. QEMU is listened to only at the end, which is when the scenario goes on.
     fn wait(&mut self, time: Duration) -> Result<(), Failure> {
+        let newer = self.qemu.version().is_some_and(|(major, ..)| major >= 8);
+        if newer && self.migrates() && time >= Duration::from_millis(100) {
+            let status = self.qemu.migration_status()?;
+            if matches!(status.as_deref(), Some("setup" | "active")) {
+                return undrivable(
+                    "a migration that is held back while time passes: a newer QEMU soon finds it small enough",
+                );
+            }
+        }
         let end = now() + time;
         while let Some(left) = end.checked_duration_since(now()) {
             Limit::new("end of a wait").check()?;
             std::thread::sleep(left.min(Duration::from_millis(50)));
         }
         Ok(())
+    }
+
+    fn migrates(&self) -> bool {
+        let migrates = |step: &Step| matches!(&step.act, Act::Send(command) if names(command, "\"migrate\""));
+        self.script.steps.iter().any(migrates)
     }
 
     pub(super) fn hear(&mut self, message: Message) {

@@ -17,7 +17,8 @@ pub enum Order {
     /// loop says: the replies of commands (`migrate_generate_event()`, migration/migration.c).
     MigrationThread,
     /// How often the migration goes over the memory depends on time and on what the guest writes: there may be any number
-    /// of MIGRATION_PASS, counted from 1 (`migration_bitmap_sync_precopy()`, migration/ram.c).
+    /// of MIGRATION_PASS, counted from 1 (`migration_bitmap_sync_precopy()`, migration/ram.c); since 11.1 from 2
+    /// (`migration_iteration_go_next()`, migration/migration.c).
     MigrationPasses,
     /// Until 8.2 a suspended guest is woken when its migration comes to the switchover: WAKEUP comes from the main loop
     /// some time after, before or after the migration's STOP (`migration_completion()`, migration/migration.c, 7.2).
@@ -29,6 +30,12 @@ pub enum Order {
     /// stands in for it: one that was held back may come while the VM is stopped (`monitor_get_event_clock()`,
     /// monitor/monitor.c).
     WatchdogClock,
+    /// A command is still answered while QEMU under TCG ends, where the qtest accelerator, for which it stands in, has no vCPU
+    /// to wait for and answers nothing more.
+    AnswerAtTheEnd,
+    /// The migration's thread may abort QEMU before the main loop has sent the answer of the command that ended the
+    /// migration (`migration_iteration_finish()`, migration/migration.c).
+    AnswerBeforeAbort,
 }
 
 /// What decides which rules hold.
@@ -42,12 +49,14 @@ pub struct Leeway {
 
 impl Order {
     /// Every rule.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::MigrationThread,
         Self::MigrationPasses,
         Self::WakeupAtSwitchover,
         Self::ResumeAtCancel,
         Self::WatchdogClock,
+        Self::AnswerAtTheEnd,
+        Self::AnswerBeforeAbort,
     ];
 
     /// Its name in reports.
@@ -59,6 +68,8 @@ impl Order {
             Self::WakeupAtSwitchover => "wakeup-at-switchover",
             Self::ResumeAtCancel => "resume-at-cancel",
             Self::WatchdogClock => "watchdog-clock",
+            Self::AnswerAtTheEnd => "answer-at-the-end",
+            Self::AnswerBeforeAbort => "answer-before-abort",
         }
     }
 
@@ -71,6 +82,7 @@ impl Order {
             // It only changes places with its neighbour: see `resume_after_reply`.
             Self::ResumeAtCancel => false,
             Self::WatchdogClock => name(message) == Some("WATCHDOG"),
+            Self::AnswerAtTheEnd | Self::AnswerBeforeAbort => false,
         }
     }
 
@@ -87,11 +99,13 @@ impl Order {
                     })
             }
             Self::WatchdogClock => leeway.tcg_for_qtest,
+            // They move nothing: see `open_end`.
+            Self::AnswerAtTheEnd | Self::AnswerBeforeAbort => false,
         }
     }
 
     /// Whether the messages that the rule moves are a possible sequence beside the model's.
-    fn possible(self, ours: &[&Value], theirs: &[&Value]) -> bool {
+    fn possible(self, leeway: Leeway, ours: &[&Value], theirs: &[&Value]) -> bool {
         let only = |messages: &[&Value]| -> Vec<Value> {
             let kept = messages.iter().filter(|message| self.moves(message));
             kept.map(|message| (*message).clone()).collect()
@@ -99,7 +113,11 @@ impl Order {
         let all = theirs;
         let (ours, theirs) = (only(ours), only(theirs));
         match self {
-            Self::WakeupAtSwitchover | Self::ResumeAtCancel | Self::WatchdogClock => ours == theirs,
+            Self::WakeupAtSwitchover
+            | Self::WatchdogClock
+            | Self::AnswerAtTheEnd
+            | Self::AnswerBeforeAbort
+            | Self::ResumeAtCancel => ours == theirs,
             // A real migration is active at once; the scenario's when the host lets it converge.
             Self::MigrationThread => same_but_active(&ours, &theirs),
             Self::MigrationPasses => {
@@ -110,17 +128,22 @@ impl Order {
                 let (Some(ours), Some(theirs)) = (passes(&ours), passes(&theirs)) else {
                     return false;
                 };
-                // Each migration counts from 1, in steps of 1.
-                let begins = |passes: &[i64]| passes.iter().filter(|pass| **pass == 1).count();
+                // Each migration counts from the same number, in steps of 1.
+                let first = if leeway.release.pass_counts_iterations() {
+                    2
+                } else {
+                    1
+                };
+                let begins = |passes: &[i64]| passes.iter().filter(|pass| **pass == first).count();
                 let migrations = all
                     .iter()
                     .filter(|message| status(message) == Some("setup"))
                     .count();
                 (begins(&ours)..=migrations.max(begins(&ours))).contains(&begins(&theirs))
-                    && theirs.first().is_none_or(|first| *first == 1)
+                    && theirs.first().is_none_or(|pass| *pass == first)
                     && theirs
                         .windows(2)
-                        .all(|pair| pair[1] == 1 || pair[1] == pair[0] + 1)
+                        .all(|pair| pair[1] == first || pair[1] == pair[0] + 1)
             }
         }
     }
@@ -165,7 +188,7 @@ pub enum Comparison {
 pub fn compare(model: &Prediction, qemu: &drive::Transcript, leeway: Leeway) -> Comparison {
     let ours: Vec<&Value> = model.heard.iter().map(|(_, message)| message).collect();
     let (heard, turned) = resume_after_reply(model, qemu);
-    let theirs: Vec<&Value> = heard.iter().map(|(_, message)| *message).collect();
+    let theirs: Vec<&Value> = heard.iter().map(|(_, message)| message).collect();
     let same_end = same_end(model, qemu);
     let allowed: Vec<Order> = Order::ALL
         .into_iter()
@@ -174,17 +197,13 @@ pub fn compare(model: &Prediction, qemu: &drive::Transcript, leeway: Leeway) -> 
     let stays = |message: &Value| !allowed.iter().any(|order| order.moves(message));
     // What does not move comes after the same steps on both sides.
     let our_fixed: Vec<&(usize, Value)> = model.heard.iter().filter(|(_, message)| stays(message)).collect();
-    let their_fixed: Vec<(usize, &Value)> = heard
-        .iter()
-        .copied()
-        .filter(|(_, message)| stays(message))
-        .collect();
+    let their_fixed: Vec<&(usize, Value)> = heard.iter().filter(|(_, message)| stays(message)).collect();
     let fixed = our_fixed.len() == their_fixed.len()
         && our_fixed
             .iter()
             .zip(&their_fixed)
-            .all(|(ours, theirs)| ours.0 == theirs.0 && ours.1 == *theirs.1);
-    if same_end && fixed && allowed.iter().all(|order| order.possible(&ours, &theirs)) {
+            .all(|(ours, theirs)| ours == theirs);
+    if same_end && fixed && allowed.iter().all(|order| order.possible(leeway, &ours, &theirs)) {
         if ours == theirs && !turned {
             return Comparison::Same;
         }
@@ -194,12 +213,15 @@ pub fn compare(model: &Prediction, qemu: &drive::Transcript, leeway: Leeway) -> 
         });
         return Comparison::Reordered(used.collect());
     }
+    if let Some(order) = open_end(model, &heard, leeway).filter(|_| same_end) {
+        return Comparison::Reordered(vec![order]);
+    }
     let agree = model
         .heard
         .iter()
-        .zip(&qemu.heard)
-        .take_while(|((step, message), heard)| {
-            *message == heard.message.value && (*step == heard.step || !stays(message))
+        .zip(&heard)
+        .take_while(|((step, message), (their_step, theirs))| {
+            message == theirs && (step == their_step || !stays(message))
         })
         .count();
     Comparison::Differs(agree)
@@ -207,23 +229,50 @@ pub fn compare(model: &Prediction, qemu: &drive::Transcript, leeway: Leeway) -> 
 
 /// QEMU's messages with RESUME after the reply of the command that cancelled the migration, as the model has it, where the two
 /// stand side by side; and whether they were turned.
-fn resume_after_reply<'a>(
-    model: &Prediction,
-    qemu: &'a drive::Transcript,
-) -> (Vec<(usize, &'a Value)>, bool) {
-    let heard = qemu.heard.iter().map(|heard| (heard.step, &heard.message.value));
-    let mut heard: Vec<(usize, &Value)> = heard.collect();
+fn resume_after_reply(model: &Prediction, qemu: &drive::Transcript) -> (Vec<(usize, Value)>, bool) {
+    let heard = qemu.heard.iter();
+    let mut heard: Vec<(usize, Value)> = heard
+        .map(|heard| (heard.step, without_size(&heard.message.value)))
+        .collect();
     let mut turned = false;
     for first in 1..heard.len() {
-        let (step, reply) = heard[first];
-        let (before, resume) = heard[first - 1];
-        let answers = reply.get("return").is_some() && model.cancels.contains(&step);
+        let (step, reply) = &heard[first];
+        let (before, resume) = &heard[first - 1];
+        let answers = reply.get("return").is_some() && model.cancels.contains(step);
         if answers && before == step && name(resume) == Some("RESUME") {
             heard.swap(first - 1, first);
             turned = true;
         }
     }
     (heard, turned)
+}
+
+/// Whether the two differ only in the answers that come last, in a way that is open.
+fn open_end(model: &Prediction, heard: &[(usize, Value)], leeway: Leeway) -> Option<Order> {
+    let is_answer =
+        |(_, message): &(usize, Value)| message.get("return").is_some() || message.get("error").is_some();
+    if let Some(more) = heard.strip_prefix(&model.heard[..]) {
+        let ends = matches!(model.exit, Some((_, Exit::Status(_))));
+        return (leeway.tcg_for_qtest && ends && more.iter().all(is_answer)).then_some(Order::AnswerAtTheEnd);
+    }
+    let missing = model.heard.strip_prefix(heard)?;
+    let aborts = matches!(model.exit, Some((_, Exit::Abort))) && leeway.release.reply_after_pass();
+    (aborts && missing.len() == 1 && missing.iter().all(is_answer)).then_some(Order::AnswerBeforeAbort)
+}
+
+/// The message; a dump that is complete without its size, which is that of the guest's memory: the model has none.
+fn without_size(message: &Value) -> Value {
+    let complete = || {
+        let result = message.get("data")?.get("result")?;
+        let all = result.get("completed")? == result.get("total")?;
+        Some(all && result.get("status")?.as_str() == Some("completed"))
+    };
+    if name(message) == Some("DUMP_COMPLETED") && complete() == Some(true) {
+        return r#"{"event": "DUMP_COMPLETED", "data": {"result": {"total": 0, "status": "completed", "completed": 0}}}"#
+            .parse()
+            .expect("it is JSON");
+    }
+    message.clone()
 }
 
 fn same_end(model: &Prediction, qemu: &drive::Transcript) -> bool {
@@ -283,6 +332,33 @@ mod tests {
             ..Transcript::default()
         };
         compare(&model, &qemu, leeway)
+    }
+
+    #[test]
+    fn size_of_a_complete_dump_is_open() {
+        let dump = |total, completed| {
+            format!(
+                r#"{{"event": "DUMP_COMPLETED", "data": {{"result": {{"total": {total}, "status": "completed", "completed": {completed}}}}}}}"#
+            )
+        };
+        let ours = dump(0, 0);
+        assert_eq!(both(&[(0, &ours)], &[(0, &dump(4096, 4096))]), Comparison::Same);
+        assert_eq!(
+            both(&[(0, &ours)], &[(0, &dump(4096, 1))]),
+            Comparison::Differs(0)
+        );
+    }
+
+    #[test]
+    fn migration_passes_are_counted_from_two_since_11_1() {
+        let since = Leeway {
+            release: Release::V11_1,
+            ..TCG
+        };
+        let (ours, theirs) = ([(0, PASS2), (0, STOP)], [(0, PASS2), (0, PASS3), (0, STOP)]);
+        let open = Comparison::Reordered(vec![Order::MigrationPasses]);
+        assert_eq!(both_with(&ours, &theirs, since), open);
+        assert_eq!(both_with(&ours, &theirs, TCG), Comparison::Differs(1));
     }
 
     #[test]
@@ -400,6 +476,51 @@ mod tests {
         assert_eq!(
             both(&[(0, RETURN), (0, STOP)], &[(0, RETURN), (0, STOP)]),
             Comparison::Same
+        );
+    }
+
+    #[test]
+    fn answers_are_open_at_an_end() {
+        let compared = |ours: &[&str], theirs: &[&str], exit, seen, tcg_for_qtest| {
+            let model = Prediction {
+                heard: ours.iter().map(|text| (0, text.parse().expect("JSON"))).collect(),
+                exit: Some((0, exit)),
+            };
+            let heard = |text: &&str| Heard {
+                step: 0,
+                message: Message::parse(text.as_bytes()).expect("JSON"),
+            };
+            let qemu = Transcript {
+                heard: theirs.iter().map(heard).collect(),
+                exit: Some((0, seen)),
+                ..Transcript::default()
+            };
+            let leeway = Leeway { tcg_for_qtest, ..TCG };
+            compare(&model, &qemu, leeway)
+        };
+        let open = |order| Comparison::Reordered(vec![order]);
+        let (status, seen) = (Exit::Status(0), drive::Exit::Status(0));
+        let answered = [STOP, RETURN];
+        assert_eq!(
+            compared(&[STOP], &answered, status, seen, true),
+            open(Order::AnswerAtTheEnd)
+        );
+        assert_eq!(
+            compared(&[STOP], &answered, status, seen, false),
+            Comparison::Differs(1)
+        );
+        assert_eq!(
+            compared(&[STOP], &[STOP, RESUME], status, seen, true),
+            Comparison::Differs(1)
+        );
+        let (abort, seen) = (Exit::Abort, drive::Exit::Signal(6));
+        assert_eq!(
+            compared(&answered, &[STOP], abort, seen, false),
+            open(Order::AnswerBeforeAbort)
+        );
+        assert_eq!(
+            compared(&[STOP, RESUME], &[STOP], abort, seen, false),
+            Comparison::Differs(1)
         );
     }
 

@@ -177,5 +177,9 @@ pub const fn ide_sector(write: bool, sector: u8) -> [PortWrite; 6] {
     ]
 }
 
+/// The IDE bus's software reset, on and off: a drive forgets the sector that nobody has read, beside which it takes no
+/// command (`ide_bus_exec_cmd()`, hw/ide/core.c).
+pub const IDE_RESETS: [PortWrite; 2] = [PortWrite::byte(0x3f6, 0x04), PortWrite::byte(0x3f6, 0x00)];
+
 /// The port for a sector's 256 words.
 pub const IDE_DATA: u16 = 0x1f0;

@@ -90,7 +90,7 @@ def shell(path):
         )
         if "Connected to QEMU" in out.stdout:
             break
-    assert "Connected to QEMU 10.0.0" in out.stdout, out
+    assert "Connected to QEMU 10.0.13" in out.stdout, out
     assert '"prelaunch"' in out.stdout and out.stdout.count('{"return": {}}') == 3, out
     assert process.wait(30) == 0
 

@@ -246,7 +246,7 @@ pub(super) fn migrate_set_parameters(machine: &mut Machine, arguments: &Object) 
     const MODES: &[(&str, Release)] = &[
         ("normal", Release::V8_2),
         ("cpr-reboot", Release::V9_0),
-        ("cpr-transfer", Release::V10_0),
+        ("cpr-transfer", Release::V10_0_0),
         ("cpr-exec", Release::V10_2),
     ];
     let release = machine.release();

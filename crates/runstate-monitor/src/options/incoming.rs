@@ -34,7 +34,7 @@ pub(crate) fn parse(text: &str, release: Release) -> Result<Incoming, Report> {
         return Ok(Incoming::Defer);
     }
     let incoming = Incoming::From(text.to_owned());
-    if release >= Release::V10_0 {
+    if release >= Release::V10_0_0 {
         check_channel(text)?;
     }
     Ok(incoming)
@@ -45,7 +45,7 @@ pub(crate) fn check(incoming: &Incoming, release: Release) -> Result<(), Report>
     let Incoming::From(text) = incoming else {
         return Ok(());
     };
-    if release < Release::V10_0 && !has_known_protocol(text) {
+    if release < Release::V10_0_0 && !has_known_protocol(text) {
         return Err(Report::error(format!("unknown migration protocol: {text}")));
     }
     Ok(())

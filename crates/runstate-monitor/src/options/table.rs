@@ -186,7 +186,7 @@ pub const QEMU_OPTIONS: &[QemuOption] = &[
     with_argument("semihosting-config").other_target(),
     with_argument("serial"),
     with_argument("set"),
-    with_argument("shim").since(V10_0),
+    with_argument("shim").since(V10_0_0),
     flag("singlestep").until(V8_2),
     with_argument("smbios"),
     with_argument("smp"),

@@ -62,7 +62,7 @@ fn it_synchronises_and_says_what_it_can() {
     let info = info.get("return").expect("it is answered");
     assert_eq!(
         info.get("version").and_then(|version| version.as_str()),
-        Some("10.0.0")
+        Some("10.0.13")
     );
     // Halves are put together.
     assert_eq!(tell(&mut monitor, "{'execute':'guest"), "");

@@ -47,7 +47,7 @@ pub enum Heard<'a> {
     Emitted {
         /// The number in QEMU's `QAPIEvent`, which counts the events in schema order.
         number: u32,
-        /// The event, where its number is the same in 6.0 to 11.0; those of run-state.json are the first.
+        /// The event, where its number is the same in 6.0 to 11.1; those of run-state.json are the first.
         kind: Option<EventKind>,
     },
     /// A client has opened the monitor, or QEMU was started.
@@ -237,7 +237,7 @@ impl EventKind {
         (kind.name().as_bytes() == name && !name.is_empty()).then_some(kind)
     }
 
-    /// The event of this number in `QAPIEvent`, if that is the same in 6.0 to 11.0: run-state.json is the first module
+    /// The event of this number in `QAPIEvent`, if that is the same in 6.0 to 11.1: run-state.json is the first module
     /// that has events, and up to GUEST_CRASHLOADED its events have not changed since 5.0.
     #[must_use]
     pub fn from_number(number: u32) -> Option<Self> {

@@ -1,7 +1,7 @@
 //! QEMU's own trace, from the `log` backend: `-trace runstate_set,monitor_qmp_respond,handle_qmp_command`, to standard
 //! error or `-D FILE`.
 //!
-//! The lines are NAME and the arguments as trace-events formats them (the same in 6.0 to 11.0):
+//! The lines are NAME and the arguments as trace-events formats them (the same in 6.0 to 11.1):
 //!
 //! | file | line |
 //! | --- | --- |

@@ -205,7 +205,7 @@ fn other_subsystems_pass() {
 
 #[test]
 fn a_new_client_has_not_heard_what_came_before() {
-    let greeting = r#"{"QMP": {"version": {"qemu": {"micro": 0, "minor": 0, "major": 10}, "package": ""}, "capabilities": []}}"#;
+    let greeting = r#"{"QMP": {"version": {"qemu": {"micro": 13, "minor": 0, "major": 10}, "package": ""}, "capabilities": []}}"#;
     let paused = "{\"return\": {\"status\": \"paused\", \"running\": false}}\n";
     let running = "{\"return\": {\"status\": \"running\", \"running\": true}}\n";
     let verdict = one(&format!("{paused}{greeting}\n{running}"));

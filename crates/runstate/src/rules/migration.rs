@@ -117,10 +117,21 @@ impl Vm {
         }
     }
 
-    /// MIGRATION_PASS, likewise.
+    /// MIGRATION_PASS for a look for written pages, likewise.
+    ///
+    /// `migration_bitmap_sync()`, migration/ram.c (up to 11.0).
     pub(crate) fn announce_pass(&self, pass: u8, out: &mut impl FnMut(Output)) {
-        if self.has_capability(Capability::Events) {
+        if self.has_capability(Capability::Events) && !self.release.pass_counts_iterations() {
             Self::emit(Event::MigrationPass(pass), out);
+        }
+    }
+
+    /// MIGRATION_PASS when an iteration over the memory is over.
+    ///
+    /// `migration_iteration_go_next()`, migration/migration.c (11.1).
+    fn announce_iteration(&self, next: u8, out: &mut impl FnMut(Output)) {
+        if self.has_capability(Capability::Events) && self.release.pass_counts_iterations() {
+            Self::emit(Event::MigrationPass(next), out);
         }
     }
 
@@ -337,6 +348,7 @@ impl Vm {
     fn precopy(&self, out: &mut impl FnMut(Output)) {
         self.announce_pass(1, out);
         self.announce_migration(MigrationStatus::Active, out);
+        self.announce_iteration(2, out);
     }
 
     /// `migration_completion_precopy()`, `postcopy_start()`, migration/migration.c.

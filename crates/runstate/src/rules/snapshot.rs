@@ -1,8 +1,7 @@
 //! Snapshots and memory dumps: a stop, the work, and back. migration/savevm.c, dump/dump.c.
 
 use crate::{
-    Answer, Capability, Event, Impossible, Load, MigrationStatus, Output, Refusal, RunState, ShutdownCause,
-    Vm,
+    Answer, Event, Impossible, Load, MigrationStatus, Output, Refusal, RunState, ShutdownCause, Vm,
     rules::migration::Migration,
     vm::{Aborted, Flags, Ran},
 };
@@ -40,10 +39,8 @@ impl Vm {
         let refusal = self.migration.in_flight().then_some(Refusal::MigrationInProgress);
         if refusal.is_none() {
             self.announce_migration(MigrationStatus::Setup, out);
-            if self.has_capability(Capability::Events) {
-                Self::emit(Event::MigrationPass(1), out);
-                Self::emit(Event::MigrationPass(2), out);
-            }
+            self.announce_pass(1, out);
+            self.announce_pass(2, out);
             self.announce_migration(MigrationStatus::Completed, out);
             // qemu_savevm_state() borrows the state of the outgoing migration and leaves it like this.
             self.migration = Migration::Completed;

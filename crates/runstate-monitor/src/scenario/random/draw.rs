@@ -280,6 +280,9 @@ fn io_error(growing: &Growing) -> Action {
     if outcome == BlockErrorAction::Stop {
         data.insert("nospace", false);
     }
+    if growing.release.block_io_error_has_qom_path() {
+        data.insert("qom-path", "/machine/peripheral/ide0");
+    }
     let action = Guest::IoError(outcome);
     // A drive with errors has no snapshots, and then no other has.
     if growing.has(&With::Disk) {

@@ -19,7 +19,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use runstate::{Release, RunState};
 
-use crate::log::{EventKind, Heard, Record, VmId};
+use crate::log::{EventKind, Heard, Record, TroubleKind, VmId};
 use hear::Said;
 pub use letter::Letter;
 use subsets::{NONE, START, Set, Subsets};
@@ -182,8 +182,8 @@ impl Checker {
             | Heard::Connected
             | Heard::Disconnected
             | Heard::Exited(_)
-            | Heard::Acted { .. }
-            | Heard::Trouble(_) => return,
+            | Heard::Acted { .. } => return,
+            Heard::Trouble(trouble) => return self.missed(record.vm, trouble.kind),
         };
         match said {
             Said::Nothing => {}
@@ -191,6 +191,31 @@ impl Checker {
             Said::OneOf(letters) => self.letters(record, &letters),
             Said::Wrong(why) => self.contradicts(record, String::new(), Some(why)),
         }
+    }
+
+    /// What could not be read may have been anything: what is known of the release is all that is left.
+    fn missed(&mut self, vm: VmId, kind: TroubleKind<'_>) {
+        match kind {
+            TroubleKind::NotAMessage
+            | TroubleKind::Malformed(_)
+            | TroubleKind::Cut
+            | TroubleKind::TooLong => {}
+            TroubleKind::UnknownFormat
+            | TroubleKind::NotQmp
+            | TroubleKind::WrongType { .. }
+            | TroubleKind::TooManyVms => return,
+        }
+        if self.vms.get(vm.0 as usize).is_none_or(Option::is_none) {
+            return;
+        }
+        let before = self.vm(vm).set;
+        let releases = self.subsets.releases(before);
+        let set = self.subsets.only(START, |known| {
+            known.iter().any(|release| releases.contains(release))
+        });
+        let followed = self.vm(vm);
+        followed.set = set;
+        followed.trail.clear();
     }
 
     /// A trace can say of an event that it was emitted and then what it was: that is one event.

@@ -92,7 +92,7 @@ fn what_was_recorded_is_possible() {
             }
         }
     }
-    assert_eq!(count, 2238);
+    assert!(count >= 2238, "{count}");
     none(&problems, count);
 }
 

@@ -212,3 +212,64 @@ fn a_new_client_has_not_heard_what_came_before() {
     assert!(verdict.is_possible(), "the RESUME in between was lost to it");
     assert!(verdict.releases.contains(&Release::V10_0) && !verdict.releases.contains(&Release::V8_2));
 }
+
+#[test]
+fn what_cannot_be_read_may_have_been_anything() {
+    let log = format!(
+        "{}{{\"event\": \"RE{{\"event\": \"RESUME\"}}\n{}",
+        event("STOP", ""),
+        event("STOP", "")
+    );
+    assert!(one(&log).is_possible(), "a RESUME is in the half lines");
+    // What is known of the release is kept.
+    let log = format!(
+        "{}{{\"event\": \n{}",
+        event("GUEST_PVSHUTDOWN", ""),
+        event("STOP", "")
+    );
+    let verdict = one(&log);
+    assert!(
+        verdict.is_possible() && verdict.releases.first() == Some(&Release::V9_1),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn groups_of_any_size_are_possible() {
+    // A panic, a reset, a suspend and a shutdown from four vCPUs, a key for the power button and a signal, before one pass.
+    let group = events(&[
+        ("GUEST_PANICKED", r#"{"action": "pause"}"#),
+        (
+            "BLOCK_IO_ERROR",
+            r#"{"device": "d", "operation": "read", "action": "stop"}"#,
+        ),
+        ("SUSPEND", ""),
+        ("SHUTDOWN", GUEST_SHUTDOWN),
+        ("STOP", ""),
+        ("RESET", GUEST_RESET),
+        ("POWERDOWN", ""),
+    ]);
+    assert!(one(&group).is_possible());
+}
+
+#[test]
+fn a_part_of_a_long_log_is_explained() {
+    let log: String = (0..3000)
+        .map(|at| event(if at % 2 == 0 { "STOP" } else { "RESUME" }, ""))
+        .collect();
+    let heard = |verdict: &Verdict| -> Vec<u64> {
+        let lines = verdict.explanation.iter().filter_map(|happened| match happened {
+            Happened::Heard { line, .. } => Some(*line),
+            Happened::Begins { .. } | Happened::Inferred(_) => None,
+        });
+        lines.collect()
+    };
+    let verdict = one(&log);
+    assert_eq!((verdict.letters, verdict.explained), (3000, 1000));
+    assert_eq!(heard(&verdict), (2001..=3000).collect::<Vec<u64>>());
+    let (mut reader, mut checker) = (Reader::new(None), Checker::new());
+    checker.explain_from(501);
+    reader.feed(log.as_bytes(), &mut |record| checker.hear(record));
+    reader.finish(&mut |record| checker.hear(record));
+    assert_eq!(heard(&checker.finish()[0]), (501..=1500).collect::<Vec<u64>>());
+}

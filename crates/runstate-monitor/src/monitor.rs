@@ -8,21 +8,22 @@ mod gear;
 mod guest_agent;
 mod own;
 mod values;
+mod wiring;
 
 use std::sync::Arc;
 
 use runstate::{Guest, Host, Impossible, Life, Thread, Time};
-use runstate_qmp::{Config, Error, Layout, Lookup, Object, Request, Session, Timestamp, Value, Version};
+use runstate_qmp::{Error, Lookup, Object, Request, Session, Timestamp, Value, Version};
 
 use crate::agent::Agent;
 use crate::commands::{self, Said};
 use crate::faults::{Fault, Outbox, Send};
 use crate::machine::{End, Machine, Message, Setup};
-use crate::options::MonitorMode;
 use crate::profile::{LazyProfile, Profile};
 
 use gear::Gear;
 pub use gear::QtestReply;
+pub use wiring::Carries;
 
 /// What a monitor is made from.
 #[derive(Clone, Debug)]
@@ -54,6 +55,11 @@ pub struct Monitor {
     ports: Vec<PortState>,
     /// Whose turn it is.
     turn: Port,
+    /// Whose command is executed.
+    serving: Port,
+    /// The monitors and their character devices.
+    wires: Vec<wiring::Wire>,
+    rewired: bool,
     gear: Option<Box<Gear>>,
     agent: Option<Box<Agent>>,
     own: own::State,
@@ -81,24 +87,6 @@ impl Monitor {
     pub fn launch(settings: Arc<Settings>) -> Self {
         let machine = Machine::launch(&settings.setup);
         let options = &settings.setup.options;
-        let control = options
-            .monitors
-            .iter()
-            .filter(|monitor| monitor.mode == MonitorMode::Control);
-        let ports = control
-            .map(|monitor| PortState {
-                session: Session::new(Config {
-                    layout: if monitor.pretty {
-                        Layout::Pretty
-                    } else {
-                        Layout::Compact
-                    },
-                    ..Config::new(settings.version.clone())
-                }),
-                connected: false,
-                outbox: (!settings.faults.is_empty()).then(|| Box::new(Outbox::new(&settings.faults))),
-            })
-            .collect();
         let gear = options
             .qtest
             .is_some()
@@ -109,9 +97,12 @@ impl Monitor {
         let agent = has_agent.then(|| Agent::of(options, machine.release())).flatten();
         let mut monitor = Self {
             machine,
-            settings,
-            ports,
+            settings: Arc::clone(&settings),
+            ports: Vec::new(),
             turn: 0,
+            serving: 0,
+            wires: Vec::new(),
+            rewired: false,
             gear,
             agent: agent.map(Box::new),
             own,
@@ -120,6 +111,10 @@ impl Monitor {
             ending: false,
             executed: None,
         };
+        for option in &options.monitors {
+            monitor.attach(option);
+        }
+        monitor.rewired = false;
         monitor.start_agent();
         monitor
     }
@@ -142,6 +137,7 @@ impl Monitor {
         if let Some(outbox) = &mut state.outbox {
             outbox.connect();
         }
+        self.delete_closed(port);
     }
 
     /// How many bytes the monitor would like to read from its client.
@@ -183,6 +179,7 @@ impl Monitor {
                 .poll(&|name: &str| lookup(name, settings));
             if let Some(request) = request {
                 self.turn = (port + 1) % count;
+                self.serving = port;
                 self.execute(port, request);
                 return true;
             }

@@ -12,6 +12,8 @@ mod finish;
 mod incoming;
 mod keyval;
 mod machine;
+mod monitor;
+pub(crate) mod object;
 mod parse;
 mod readconfig;
 mod report;
@@ -54,7 +56,7 @@ pub struct Options {
     pub loadvm: Option<String>,
     /// Every character device, in the order given. Monitors and qtest name them.
     pub chardevs: Vec<Chardev>,
-    /// Every monitor, in the order given.
+    /// Every monitor: those that are objects (`-object`), then the others, each in the order given.
     pub monitors: Vec<MonitorOption>,
     /// `-qtest`: the id of its character device.
     pub qtest: Option<String>,
@@ -123,6 +125,10 @@ pub struct MonitorOption {
     pub mode: MonitorMode,
     /// `pretty=on`.
     pub pretty: bool,
+    /// Its name among the objects, of which monitors are since 11.1.
+    pub id: Option<String>,
+    /// `close-action=delete`: it goes with its client, and its character device with it.
+    pub deletes_on_close: bool,
 }
 
 /// What a monitor speaks. `MonitorMode`, qapi/control.json.

@@ -130,6 +130,15 @@ impl Link {
         self.always_ready = false;
     }
 
+    /// The character device goes: nothing listens any more, and the client is let go.
+    pub(crate) fn shut(&mut self, registry: &Registry) {
+        self.close(registry);
+        self.listener = None;
+        self.reconnect = None;
+        self.reconnect_at = None;
+        self.unlink();
+    }
+
     /// Writes what was left over. Whether all is written; an error is a client that left.
     pub(crate) fn write_rest(&mut self) -> io::Result<bool> {
         let Some(stream) = &mut self.stream else {

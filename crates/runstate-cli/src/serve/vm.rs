@@ -1,5 +1,7 @@
 //! One VM that is served: its monitor, its character devices, its scenario.
 
+mod wiring;
+
 use std::io::{self, Read as _};
 use std::sync::Arc;
 
@@ -503,8 +505,9 @@ impl Vm {
             Role::Hmp | Role::Qtest | Role::Control | Role::Idle => return false,
         }
         let more = self.monitor.run(COMMANDS_AT_A_TIME);
+        let unread = self.rewire(registry);
         self.flush_all(registry);
-        more
+        more || unread
     }
 
     fn flush_all(&mut self, registry: &Registry) {
@@ -557,7 +560,10 @@ impl Vm {
             link.reconnect_at = Some(self.clock.now().plus(Time::from_millis(millis)));
         }
         match link.role {
-            Role::Qmp(port) => self.monitor.disconnect(port),
+            Role::Qmp(port) => {
+                self.monitor.disconnect(port);
+                self.rewire(registry);
+            }
             Role::Qtest => {
                 self.monitor.qtest_disconnect();
                 if let Some(log) = &mut self.qtest_log {

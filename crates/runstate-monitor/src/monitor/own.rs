@@ -102,14 +102,31 @@ impl State {
             .filter_map(|device| Some((device.id.clone()?, device.driver.clone())));
         Self {
             peripherals: named.collect(),
-            objects: options.objects.iter().cloned().collect(),
+            objects: options
+                .objects
+                .iter()
+                .chain(options.monitors.iter().filter_map(|monitor| monitor.id.as_ref()))
+                .cloned()
+                .collect(),
             ..Self::default()
         }
     }
 
-    fn has_chardev(&self, id: &str, options: &Options) -> bool {
+    pub(super) fn has_chardev(&self, id: &str, options: &Options) -> bool {
         self.added.iter().any(|added| added.id == id)
             || options.chardev(id).is_some() && !self.removed.iter().any(|removed| removed == id)
+    }
+
+    pub(super) fn forget_object(&mut self, id: &str) {
+        self.objects.remove(id);
+    }
+
+    pub(super) fn remove_chardev(&mut self, id: &str, options: &Options) {
+        let added = self.added.len();
+        self.added.retain(|added| added.id != id);
+        if self.added.len() == added && options.chardev(id).is_some() {
+            self.removed.push(id.to_owned());
+        }
     }
 
     pub(super) fn set_connected(&mut self, chardev: &str, connected: bool) {

@@ -2,12 +2,9 @@
 
 use runstate::Release;
 
-use super::keyval::Pairs;
 use super::parse::{Parser, incoming_of};
 use super::report::Report;
-use super::{
-    Backend, Chardev, Incoming, MachineFamily, MonitorMode, MonitorOption, action, chardev, incoming, machine,
-};
+use super::{Backend, Incoming, MachineFamily, action, chardev, incoming, machine, monitor};
 
 pub(crate) fn finish(parser: &mut Parser<'_>) -> Result<(), Report> {
     check_combinations(parser)?;
@@ -16,7 +13,7 @@ pub(crate) fn finish(parser: &mut Parser<'_>) -> Result<(), Report> {
     action::apply(&actions, &mut parser.options, parser.release).map_err(|report| report.at(&at))?;
     create_chardevs(parser)?;
     select_machine(parser)?;
-    create_monitors(parser)?;
+    monitor::create(parser)?;
     let incoming = incoming_of(parser).map_or(Ok(()), |incoming| incoming::check(incoming, parser.release));
     incoming.map_err(|report| report.at(&parser.pending.incoming_at))
 }
@@ -115,63 +112,4 @@ fn select_accelerators(parser: &mut Parser<'_>) -> Result<(), Report> {
     }
     parser.options.warnings.append(&mut refused);
     Ok(())
-}
-
-/// `monitor_init_opts()` and `monitor_init()`, monitor/monitor.c.
-fn create_monitors(parser: &mut Parser<'_>) -> Result<(), Report> {
-    for (pairs, location) in core::mem::take(&mut parser.pending.monitors) {
-        let monitor = monitor(&pairs, &location, &parser.options.chardevs, parser.release);
-        let monitor = monitor.map_err(|report| report.at(&location))?;
-        if parser
-            .options
-            .monitors
-            .iter()
-            .any(|other| other.chardev == monitor.chardev)
-        {
-            return Err(Report::error(format!("Device '{}' is in use", monitor.chardev)).at(&location));
-        }
-        parser.options.monitors.push(monitor);
-    }
-    if let Some(id) = &parser.options.qtest
-        && parser.options.chardev(id).is_none()
-    {
-        return Err(Report::error(format!(
-            "Failed to initialize device for qtest: \"chardev:{id}\""
-        )));
-    }
-    Ok(())
-}
-
-fn monitor(
-    pairs: &Pairs,
-    location: &str,
-    chardevs: &[Chardev],
-    release: Release,
-) -> Result<MonitorOption, Report> {
-    let Some(chardev) = pairs.get("chardev") else {
-        return Err(Report::error("Parameter 'chardev' is missing"));
-    };
-    let mode = match pairs.get("mode") {
-        None | Some("readline") => MonitorMode::Readline,
-        Some("control") => MonitorMode::Control,
-        Some(other) if release.enum_error_names_parameter() => {
-            return Err(Report::error(format!(
-                "Parameter 'mode' does not accept value '{other}'"
-            )));
-        }
-        Some(other) => return Err(Report::error(format!("Invalid parameter '{other}'"))),
-    };
-    if !chardevs.iter().any(|other| other.id == chardev) {
-        return Err(Report::error(format!("chardev \"{chardev}\" not found")));
-    }
-    let pretty = pairs.is_on("pretty", false);
-    if pretty && mode == MonitorMode::Readline {
-        return Err(Report::error("'pretty' is not compatible with HMP monitors"));
-    }
-    Ok(MonitorOption {
-        location: location.to_owned(),
-        chardev: chardev.to_owned(),
-        mode,
-        pretty,
-    })
 }

@@ -1,15 +1,14 @@
 //! The passes over the command line. `qemu_init()`, system/vl.c.
 
 use runstate::Release;
-use runstate_qmp::Value;
 
 use super::keyval::{self, Keys, Kind, Pairs, Syntax};
 use super::readconfig::Section;
 use super::report::{BadOptions, Report};
 use super::table::QemuOption;
 use super::{
-    Disk, Incoming, Information, Options, ReadFile, action, chardev, device, disk, finish, incoming, machine,
-    readconfig,
+    Disk, Incoming, Information, MonitorOption, Options, ReadFile, action, chardev, device, disk, finish,
+    incoming, machine, monitor, object, readconfig,
 };
 
 /// What is only looked at when all options are read.
@@ -25,6 +24,18 @@ pub(crate) struct Pending {
     pub(crate) smp: Option<String>,
     pub(crate) incoming_at: String,
     compat_monitors: usize,
+    /// The monitors that are objects.
+    pub(crate) object_monitors: Vec<MonitorOption>,
+    /// The ids of the objects that were not written as JSON.
+    pub(crate) object_ids: Vec<String>,
+}
+
+impl Pending {
+    /// `monitor_compat_id()`, monitor/monitor.c.
+    pub(crate) fn next_compat_monitor(&mut self) -> String {
+        self.compat_monitors += 1;
+        format!("compat_monitor{}", self.compat_monitors - 1)
+    }
 }
 
 /// A word of the command line: the option it is (none: a disk image), it with its argument, its argument.
@@ -159,7 +170,11 @@ impl Parser<'_> {
             "no-shutdown" => self.add_action(location, "shutdown", "pause"),
             "action" | "watchdog-action" => self.take_action(option.name, location, argument)?,
             "watchdog" => self.take_watchdog(argument),
-            "chardev" | "mon" => self.take_group(option.name, location, argument)?,
+            "chardev" => self.take_group("chardev", location, argument)?,
+            "mon" => {
+                monitor::warn_of_mon(self);
+                self.take_group("mon", location, argument)?;
+            }
             "qmp" => self.add_compat_monitor(location, argument, "control", false)?,
             "qmp-pretty" => self.add_compat_monitor(location, argument, "control", true)?,
             "monitor" => self.add_compat_monitor(location, argument, "readline", false)?,
@@ -168,7 +183,7 @@ impl Parser<'_> {
                 let device = device::parse(argument, &mut self.options.warnings)?;
                 self.options.devices.push(device);
             }
-            "object" => self.take_object(location, argument)?,
+            "object" => object::take(self, location, argument)?,
             "machine" | "M" | "accel" | "smp" | "m" => self.take_machine(option.name, location, argument)?,
             "incoming" => {
                 location.clone_into(&mut self.pending.incoming_at);
@@ -233,27 +248,6 @@ impl Parser<'_> {
             driver: model.to_owned(),
             ..super::Device::default()
         });
-    }
-
-    /// An object is remembered by its id; what it is changes nothing.
-    fn take_object(&mut self, location: &str, argument: &str) -> Result<(), Report> {
-        let id = if argument.starts_with('{') {
-            let value = Value::parse(argument.as_bytes()).map_err(|error| Report::error(error.words()))?;
-            value.get("id").and_then(Value::as_str).map(str::to_owned)
-        } else {
-            keyval::parse(
-                argument,
-                syntax(Some("qom-type"), ANY),
-                &mut self.options.warnings,
-            )?
-            .id
-        };
-        let Some(id) = id else {
-            return Err(Report::error("Parameter 'id' is missing"));
-        };
-        self.options.objects.push(id);
-        self.options.ignored.push(location.to_owned());
-        Ok(())
     }
 
     fn take_group(&mut self, name: &str, location: &str, argument: &str) -> Result<(), Report> {

@@ -9,6 +9,7 @@ mod cookbook;
 mod corpus;
 mod coverage;
 mod monitor;
+mod monitor_objects;
 mod options;
 mod qtest;
 mod regressions;

@@ -1,8 +1,11 @@
 //! Objects and character devices that come and go at run time: they are remembered by id, and nothing is opened.
 
+use runstate::Release;
 use runstate_qmp::{Error, ErrorClass, Object, Value, arguments::Arguments};
 
 use super::super::Monitor;
+use crate::options::MonitorOption;
+use crate::options::object::{self, monitor_mode};
 
 /// The kinds of objects of QEMU for x86. `ObjectType`, qapi/qom.json; those for other boards are left out.
 const TYPES: &[&str] = &[
@@ -94,16 +97,21 @@ pub(super) struct Added {
 /// `qmp_object_add()`, qom/qom-qmp-cmds.c. The members of memory backends are checked, those of others taken.
 pub(super) fn object_add(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
     let mut checked = Arguments::new(arguments);
-    let kind = checked
-        .required("qom-type")?
-        .one_of(|name| TYPES.iter().find(|known| **known == name))?;
+    let has_monitors = monitor.machine().release() >= Release::V11_1;
+    let kind = checked.required("qom-type")?.one_of(|name| {
+        let is_known = TYPES.contains(&name) || has_monitors && monitor_mode(name).is_some();
+        is_known.then_some(name)
+    })?;
     let id = checked.required("id")?.string()?;
+    if let Some(mode) = monitor_mode(kind) {
+        return add_monitor(monitor, &object::monitor(mode, id, checked)?);
+    }
     if kind.starts_with("memory-backend-") {
         for name in MEMORY {
             let _ = checked.optional(name);
         }
         let size = checked.required("size")?.uint64()?;
-        match *kind {
+        match kind {
             "memory-backend-file" => {
                 for name in ["align", "discard-data", "offset", "pmem", "readonly", "rom"] {
                     let _ = checked.optional(name);
@@ -124,13 +132,47 @@ pub(super) fn object_add(monitor: &mut Monitor, arguments: &Object) -> Result<Va
             )));
         }
     }
+    remember(monitor, id)?;
+    Ok(Value::empty())
+}
+
+fn remember(monitor: &mut Monitor, id: &str) -> Result<(), Error> {
     if monitor.own.objects.contains(id) {
-        return Err(Error::generic(format!(
-            "attempt to add duplicate property '{id}' to object (type 'container')"
-        )));
+        return Err(Error::generic(object::duplicate(id)));
     }
     monitor.own.objects.insert(id.to_owned());
+    Ok(())
+}
+
+/// `monitor_complete()`, monitor/monitor.c; `qemu_chr_fe_init()`, chardev/char-fe.c.
+fn add_monitor(monitor: &mut Monitor, option: &MonitorOption) -> Result<Value, Error> {
+    let id = option.id.as_deref().unwrap_or_default();
+    let chardev = &option.chardev;
+    remember(monitor, id)?;
+    let wrong = if !monitor.own.has_chardev(chardev, &monitor.settings.setup.options) {
+        Some(format!("chardev \"{chardev}\" not found"))
+    } else if is_used(monitor, chardev) {
+        Some(format!("chardev '{chardev}' is already in use"))
+    } else {
+        None
+    };
+    if let Some(wrong) = wrong {
+        monitor.own.forget_object(id);
+        return Err(Error::generic(wrong));
+    }
+    monitor.attach(option);
     Ok(Value::empty())
+}
+
+/// Whether a monitor, qtest or a device uses a character device.
+fn is_used(monitor: &Monitor, chardev: &str) -> bool {
+    let options = &monitor.settings.setup.options;
+    monitor.carries(chardev).is_some()
+        || options.qtest.as_deref() == Some(chardev)
+        || options
+            .devices
+            .iter()
+            .any(|device| device.property("chardev") == Some(chardev))
 }
 
 /// `qmp_object_del()`.
@@ -138,6 +180,7 @@ pub(super) fn object_del(monitor: &mut Monitor, arguments: &Object) -> Result<Va
     let mut checked = Arguments::new(arguments);
     let id = checked.required("id")?.string()?;
     checked.finish()?;
+    monitor.detach(id)?;
     if monitor.own.objects.remove(id) {
         Ok(Value::empty())
     } else {
@@ -175,17 +218,11 @@ pub(super) fn chardev_remove(monitor: &mut Monitor, arguments: &Object) -> Resul
     if !monitor.own.has_chardev(id, options) {
         return Err(Error::generic(format!("Chardev '{id}' not found")));
     }
-    let is_busy = options.monitors.iter().any(|other| other.chardev == id)
-        || options.qtest.as_deref() == Some(id)
-        || options
-            .devices
-            .iter()
-            .any(|device| device.property("chardev") == Some(id));
-    if is_busy {
+    if is_used(monitor, id) {
         return Err(Error::generic(format!("Chardev '{id}' is busy")));
     }
-    monitor.own.added.retain(|added| added.id != id);
-    monitor.own.removed.push(id.to_owned());
+    monitor.own.remove_chardev(id, &monitor.settings.setup.options);
+    monitor.rewired = true;
     Ok(Value::empty())
 }
 

@@ -65,14 +65,20 @@ pub fn run(args: &Args, ui: &mut Ui) -> CommandResult {
     let mut outcome = Outcome::AsExpected;
     // They are checked in any order, and told in the order given.
     let (mut done, mut next) = (BTreeMap::new(), 0);
-    read::all(&args.logs, args.format, args.explain_from, |number, checked| {
-        done.insert(number, checked);
-        while let Some(checked) = done.remove(&next) {
-            outcome = outcome.and(one(args, &args.logs[next], checked, ui)?);
-            next += 1;
-        }
-        Ok(())
-    })?;
+    read::all(
+        &args.logs,
+        args.format,
+        args.explain,
+        args.explain_from,
+        |number, checked| {
+            done.insert(number, checked);
+            while let Some(checked) = done.remove(&next) {
+                outcome = outcome.and(one(args, &args.logs[next], checked, ui)?);
+                next += 1;
+            }
+            Ok(())
+        },
+    )?;
     Ok(outcome)
 }
 

@@ -50,6 +50,7 @@ struct Shared {
 pub(super) fn all(
     logs: &[PathBuf],
     format: Option<Format>,
+    explain: bool,
     explain_from: Option<u64>,
     mut told: impl FnMut(usize, io::Result<Checked>) -> Result<(), Trouble>,
 ) -> Result<(), Trouble> {
@@ -62,8 +63,10 @@ pub(super) fn all(
             let (sender, shared) = (sender.clone(), &shared);
             scope.spawn(move || {
                 let mut checker = Checker::new();
-                if let Some(line) = explain_from {
-                    checker.explain_from(line);
+                match explain_from {
+                    Some(line) => checker.explain_from(line),
+                    None if !explain => checker.explain_nothing(),
+                    None => {}
                 }
                 loop {
                     let number = shared.next.fetch_add(1, Ordering::Relaxed);

@@ -6,6 +6,7 @@
 mod blocked;
 mod gear;
 mod guest_agent;
+mod opening;
 mod own;
 mod values;
 mod wiring;
@@ -65,6 +66,10 @@ pub struct Monitor {
     own: own::State,
     /// The command that the main thread is stuck in.
     blocked: Option<blocked::Blocked>,
+    /// Sockets of run time are opened by the driver.
+    opens: bool,
+    /// The command that waits for one.
+    opening: Option<opening::Opening>,
     /// Time since the launch on the host's clock.
     elapsed: Time,
     /// `quit` was obeyed: a fault may want to know.
@@ -107,6 +112,8 @@ impl Monitor {
             agent: agent.map(Box::new),
             own,
             blocked: None,
+            opens: false,
+            opening: None,
             elapsed: Time::ZERO,
             ending: false,
             executed: None,
@@ -166,6 +173,9 @@ impl Monitor {
     }
 
     fn run_one(&mut self) -> bool {
+        if self.opening.is_some() {
+            return false;
+        }
         let count = self.ports.len();
         for k in 0..count {
             let port = (self.turn + k) % count;
@@ -196,6 +206,14 @@ impl Monitor {
         } = request;
         if let Some(file) = blocked::file(&command, &arguments) {
             self.blocked = Some(blocked::Blocked::new(port, ticket, file));
+            return;
+        }
+        if let Some(chardev) = self.socket_to_open(&command, &arguments) {
+            self.opening = Some(opening::Opening {
+                port,
+                ticket,
+                chardev,
+            });
             return;
         }
         let own = self.own_reply(&command, &arguments);

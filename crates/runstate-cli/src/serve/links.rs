@@ -1,11 +1,11 @@
 //! The links of a VM: one for each character device, and one for the control socket.
 
 use mio::{Registry, Token};
-use runstate_monitor::options::{MonitorMode, Options};
+use runstate_monitor::options::{Chardev, MonitorMode, Options};
 
 use super::control;
 use super::link::{Link, Role};
-use super::open::{Chardevs, OpenError};
+use super::open::{Chardevs, OpenError, Openness};
 use super::vm::Served;
 
 /// How many links a VM may have: the low bits of a token are the link's.
@@ -59,6 +59,30 @@ pub(super) fn open(
     for link in links {
         link.register(registry)
             .map_err(|error| (link.id.clone(), OpenError::from(error)))?;
+    }
+    Ok(())
+}
+
+/// Opens a character device of run time and gives it a link.
+pub(super) fn open_further(
+    chardev: &Chardev,
+    openness: Openness,
+    index: usize,
+    registry: &Registry,
+    links: &mut Vec<Link>,
+) -> Result<(), OpenError> {
+    // The place of one that has gone; the last token is that of a file.
+    let free = links.iter().position(|link| link.id.is_empty());
+    let at = free.unwrap_or(links.len());
+    if at >= (1 << LINK_BITS) - 1 {
+        return Err(OpenError::new("the stand-in has no place for more sockets"));
+    }
+    let open = Chardevs { chardev, openness }.open(|_| {})?;
+    let mut link = Link::new(&chardev.id, Role::Idle, open, tokens(index, at));
+    link.register(registry)?;
+    match links.get_mut(at) {
+        Some(place) => *place = link,
+        None => links.push(link),
     }
     Ok(())
 }

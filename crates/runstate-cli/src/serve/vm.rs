@@ -120,6 +120,7 @@ impl Vm {
             index,
             abort: None,
         };
+        vm.monitor.open_chardevs();
         for link in &mut vm.links {
             if vm.monitor.agent_chardev() == Some(&link.id) {
                 link.role = Role::Agent;
@@ -324,7 +325,7 @@ impl Vm {
         else {
             return;
         };
-        let chardev = self.monitor.machine().setup().options.chardev(&link.id);
+        let chardev = self.monitor.chardev(&link.id);
         let stream = chardev.and_then(|chardev| {
             Chardevs {
                 chardev,
@@ -504,7 +505,8 @@ impl Vm {
             }
             Role::Hmp | Role::Qtest | Role::Control | Role::Idle => return false,
         }
-        let more = self.monitor.run(COMMANDS_AT_A_TIME);
+        let mut more = self.monitor.run(COMMANDS_AT_A_TIME);
+        more |= self.open_chardev(registry);
         let unread = self.rewire(registry);
         self.flush_all(registry);
         more || unread

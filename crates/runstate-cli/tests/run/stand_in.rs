@@ -3,6 +3,7 @@
 mod faults;
 mod fleet;
 mod flood;
+mod monitor_objects;
 mod process;
 mod qtest;
 mod sockets;

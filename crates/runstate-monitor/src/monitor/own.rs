@@ -10,7 +10,7 @@ use runstate::{Guest, Host};
 use runstate_qmp::{Error, ErrorClass, Object, Value, arguments::Arguments, object};
 
 use super::Monitor;
-use crate::options::{MachineFamily, Options};
+use crate::options::{Chardev, MachineFamily, Options};
 pub(super) use act::read as read_action;
 
 /// What a command does with the monitor.
@@ -88,7 +88,7 @@ pub(super) struct State {
     /// The ids of the objects.
     objects: BTreeSet<String>,
     /// Character devices of run time, the newest last.
-    added: Vec<objects::Added>,
+    added: Vec<Chardev>,
     /// The ids of character devices of the command line that were removed.
     removed: Vec<String>,
     pub(super) actions: Vec<Action>,
@@ -121,6 +121,14 @@ impl State {
         self.objects.remove(id);
     }
 
+    pub(super) fn added_chardev(&self, id: &str) -> Option<&Chardev> {
+        self.added.iter().find(|added| added.id == id)
+    }
+
+    pub(super) fn add_chardev(&mut self, chardev: Chardev) {
+        self.added.push(chardev);
+    }
+
     pub(super) fn remove_chardev(&mut self, id: &str, options: &Options) {
         let added = self.added.len();
         self.added.retain(|added| added.id != id);
@@ -141,22 +149,18 @@ impl State {
 fn query_chardev(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
     Arguments::new(arguments).finish()?;
     let own = &monitor.own;
-    let added = own.added.iter().rev();
-    let added = added.map(|added| (added.id.as_str(), added.filename.clone()));
     let chardevs = monitor.settings.setup.options.chardevs.iter().rev();
-    let chardevs = chardevs
-        .filter(|chardev| !own.removed.contains(&chardev.id))
-        .map(|chardev| {
-            let connected = own.connected.contains(&chardev.id);
-            (chardev.id.as_str(), chardev.filename(connected))
-        });
-    Ok(added
+    let chardevs = chardevs.filter(|chardev| !own.removed.contains(&chardev.id));
+    Ok(own
+        .added
+        .iter()
+        .rev()
         .chain(chardevs)
-        .map(|(label, filename)| {
+        .map(|chardev| {
             Value::from(object! {
-                "label": label,
-                "filename": filename,
-                "frontend-open": monitor.is_frontend_open(label),
+                "label": chardev.id.as_str(),
+                "filename": chardev.filename(own.connected.contains(&chardev.id)),
+                "frontend-open": objects::is_used(monitor, &chardev.id) && monitor.is_frontend_open(&chardev.id),
             })
         })
         .collect())

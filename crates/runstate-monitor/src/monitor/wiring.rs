@@ -4,7 +4,7 @@ use runstate_qmp::{Config, Error, Layout, Session};
 
 use super::{Monitor, Port, PortState, Settings};
 use crate::faults::Outbox;
-use crate::options::{MonitorMode, MonitorOption};
+use crate::options::{Chardev, MonitorMode, MonitorOption};
 
 /// What a character device carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +87,15 @@ impl Monitor {
     #[must_use]
     pub fn has_chardev(&self, id: &str) -> bool {
         self.own.has_chardev(id, &self.settings.setup.options)
+    }
+
+    /// The character device of this id.
+    #[must_use]
+    pub fn chardev(&self, id: &str) -> Option<&Chardev> {
+        let options = &self.settings.setup.options;
+        self.own
+            .added_chardev(id)
+            .or_else(|| options.chardev(id).filter(|_| self.has_chardev(id)))
     }
 
     /// Whether monitors or character devices have come or gone since this was last asked.

@@ -1,11 +1,38 @@
 //! Monitors come and go while the VM runs, and character devices go.
 
 use mio::Registry;
+use runstate::Time;
 use runstate_monitor::monitor::Carries;
 
+use super::super::links;
+use super::super::open::OpenError;
 use super::{Link, Role, Vm};
 
 impl Vm {
+    /// Opens the socket that a command waits for. Whether there was one.
+    pub(super) fn open_chardev(&mut self, registry: &Registry) -> bool {
+        let Some(chardev) = self.monitor.opening().cloned() else {
+            return false;
+        };
+        let outcome = links::open_further(&chardev, self.openness, self.index, registry, &mut self.links);
+        // QEMU's hints are for a terminal.
+        let words = |error: OpenError| error.to_string().lines().next().unwrap_or_default().to_owned();
+        let is_open = outcome.is_ok();
+        self.monitor.opened(outcome.map_err(words));
+        let at = self
+            .links
+            .iter()
+            .position(|link| link.role == Role::Idle && link.id == chardev.id);
+        if let Some(at) = at.filter(|_| is_open) {
+            if self.links[at].stream.is_some() {
+                self.opened(at);
+            } else if let Some((_, millis)) = self.links[at].reconnect {
+                self.links[at].reconnect_at = Some(self.clock.now().plus(Time::from_millis(millis)));
+            }
+        }
+        true
+    }
+
     /// Gives every character device its part after something was added or removed. Whether a client may have sent what
     /// nobody has read yet.
     pub(super) fn rewire(&mut self, registry: &Registry) -> bool {
@@ -15,7 +42,7 @@ impl Vm {
         let mut unread = false;
         for at in 0..self.links.len() {
             let link = &mut self.links[at];
-            if link.role != Role::Control && !self.monitor.has_chardev(&link.id) {
+            if !link.id.is_empty() && link.role != Role::Control && !self.monitor.has_chardev(&link.id) {
                 remove(link, registry);
                 continue;
             }
@@ -41,7 +68,9 @@ impl Vm {
     }
 }
 
+/// Its place is free for another.
 fn remove(link: &mut Link, registry: &Registry) {
+    link.id.clear();
     link.role = Role::Idle;
     link.shut(registry);
 }

@@ -4,6 +4,7 @@ use runstate::Release;
 use runstate_qmp::{Error, ErrorClass, Object, Value, arguments::Arguments};
 
 use super::super::Monitor;
+use super::super::opening::chardev_to_add;
 use crate::options::MonitorOption;
 use crate::options::object::{self, monitor_mode};
 
@@ -63,36 +64,6 @@ const MEMORY: &[&str] = &[
     "share",
     "x-use-canonical-path-for-ramblock-id",
 ];
-
-/// Kinds of character devices. `ChardevBackendKind`, qapi/char.json.
-const BACKENDS: &[&str] = &[
-    "file",
-    "memory",
-    "msmouse",
-    "mux",
-    "null",
-    "parallel",
-    "pipe",
-    "pty",
-    "ringbuf",
-    "serial",
-    "socket",
-    "spiceport",
-    "spicevmc",
-    "stdio",
-    "testdev",
-    "udp",
-    "vc",
-    "wctablet",
-];
-
-/// A character device that was added at run time.
-#[derive(Clone, Debug)]
-pub(super) struct Added {
-    pub(super) id: String,
-    /// How `query-chardev` shows it.
-    pub(super) filename: String,
-}
 
 /// `qmp_object_add()`, qom/qom-qmp-cmds.c. The members of memory backends are checked, those of others taken.
 pub(super) fn object_add(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
@@ -165,7 +136,7 @@ fn add_monitor(monitor: &mut Monitor, option: &MonitorOption) -> Result<Value, E
 }
 
 /// Whether a monitor, qtest or a device uses a character device.
-fn is_used(monitor: &Monitor, chardev: &str) -> bool {
+pub(super) fn is_used(monitor: &Monitor, chardev: &str) -> bool {
     let options = &monitor.settings.setup.options;
     monitor.carries(chardev).is_some()
         || options.qtest.as_deref() == Some(chardev)
@@ -190,22 +161,8 @@ pub(super) fn object_del(monitor: &mut Monitor, arguments: &Object) -> Result<Va
 
 /// `qmp_chardev_add()`, chardev/char.c.
 pub(super) fn chardev_add(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
-    let mut checked = Arguments::new(arguments);
-    let id = checked.required("id")?.string()?;
-    let mut backend = checked.required("backend")?.structure()?;
-    let kind = backend
-        .required("type")?
-        .one_of(|name| BACKENDS.iter().find(|known| **known == name))?;
-    let _ = backend.required("data")?.structure()?;
-    backend.finish()?;
-    checked.finish()?;
-    if monitor.own.has_chardev(id, &monitor.settings.setup.options) {
-        return Err(Error::generic(format!("Chardev with id '{id}' already exists")));
-    }
-    monitor.own.added.push(Added {
-        id: id.to_owned(),
-        filename: (*kind).to_owned(),
-    });
+    let chardev = chardev_to_add(monitor, arguments)?;
+    monitor.own.add_chardev(chardev);
     Ok(Value::empty())
 }
 

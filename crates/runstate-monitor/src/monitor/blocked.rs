@@ -1,5 +1,6 @@
 //! A command that blocks QEMU's main thread: it reads a file, and the file may be a FIFO that nobody has written yet.
 
+use runstate::Release;
 use runstate_qmp::{Error, Object, Ticket, Value};
 
 use super::{Monitor, Port};
@@ -38,11 +39,15 @@ impl Monitor {
 
     /// The file was read, or why it cannot be.
     pub fn unblock(&mut self, outcome: Result<(), String>) {
-        let Some(Blocked { port, ticket, .. }) = self.blocked.take() else {
+        let Some(Blocked { port, ticket, file }) = self.blocked.take() else {
             return;
         };
         let reply = match outcome {
             Ok(()) => Ok(Value::empty()),
+            // 11.0: 9c3a66f5c4
+            Err(why) if self.machine.release() >= Release::V11_0 => {
+                Err(Error::generic(format!("Could not open '{file}': {why}")))
+            }
             Err(why) => Err(Error::generic(format!(
                 "Could not read blkdebug config file: {why}"
             ))),

@@ -1,5 +1,6 @@
 //! Character devices of run time: the driver opens them before they are there.
 
+use runstate::Release;
 use runstate_qmp::{Error, Object, Ticket, Value, arguments::Arguments};
 
 use super::{Monitor, Port};
@@ -108,7 +109,7 @@ pub(super) fn chardev_to_add(monitor: &Monitor, arguments: &Object) -> Result<Ch
         .one_of(|name| BACKENDS.iter().find(|known| **known == name))?;
     let data = backend.required("data")?.structure()?;
     let made = match *kind {
-        "socket" => Backend::Socket(socket(data)?),
+        "socket" => Backend::Socket(socket(data, monitor.machine.release())?),
         "null" => Backend::Null,
         other => Backend::Other(other.to_owned()),
     };
@@ -125,26 +126,38 @@ pub(super) fn chardev_to_add(monitor: &Monitor, arguments: &Object) -> Result<Ch
 }
 
 /// `ChardevSocket`. It never waits for its client: QEMU answers nothing and nobody while it does.
-fn socket(mut data: Arguments<'_>) -> Result<Socket, Error> {
+fn socket(mut data: Arguments<'_>, release: Release) -> Result<Socket, Error> {
     let address = address(data.required("addr")?.structure()?)?;
     let server = data
         .optional("server")
         .map_or(Ok(true), |value| value.boolean())?;
-    let seconds = data.optional("reconnect").map_or(Ok(0), |value| value.int64())?;
-    let millis = data
-        .optional("reconnect-ms")
-        .map_or(Ok(0), |value| value.int64())?;
+    let reconnect_ms = reconnect_ms(&mut data, release)?;
     for name in OTHER_SOCKET_MEMBERS {
         let _ = data.optional(name);
     }
     data.finish()?;
-    let reconnect_ms = u64::try_from(millis.max(seconds.saturating_mul(1000))).unwrap_or(0);
     Ok(Socket {
         address,
         server,
         wait: false,
         reconnect_ms,
     })
+}
+
+/// `reconnect-ms` came with 9.2; `reconnect`, in seconds, went with 10.2 (f223a90b0c).
+fn reconnect_ms(data: &mut Arguments<'_>, release: Release) -> Result<u64, Error> {
+    let mut time = 0;
+    if release < Release::V10_2
+        && let Some(value) = data.optional("reconnect")
+    {
+        time = value.int64()?.saturating_mul(1000);
+    }
+    if release >= Release::V9_2_0
+        && let Some(value) = data.optional("reconnect-ms")
+    {
+        time = value.int64()?;
+    }
+    Ok(u64::try_from(time).unwrap_or(0))
 }
 
 /// `SocketAddressLegacy`, qapi/sockets.json.

@@ -278,9 +278,12 @@ fn socket(pairs: &Pairs, release: Release) -> Result<Socket, Report> {
     })
 }
 
-/// `reconnect` counts seconds; `reconnect-ms` came with 9.2.
+/// `reconnect` counts seconds, and went with 10.2 (f223a90b0c); `reconnect-ms` came with 9.2.
 fn reconnect_ms(pairs: &Pairs, release: Release) -> Result<u64, Report> {
     let seconds = pairs.number("reconnect");
+    if seconds.is_some() && release >= Release::V10_2 {
+        return Err(Report::error("Invalid parameter 'reconnect'"));
+    }
     let Some(milliseconds) = pairs.number("reconnect-ms") else {
         return Ok(seconds.unwrap_or(0).saturating_mul(1000));
     };

@@ -75,6 +75,10 @@ fn options_that_are_refused() {
             "attempt to add duplicate property 'a' to object (type 'container')",
         ),
         (
+            "-chardev socket,id=c,path=/x,reconnect=1",
+            "-chardev socket,id=c,path=/x,reconnect=1: Invalid parameter 'reconnect'",
+        ),
+        (
             "-object iothread,id=compat_monitor0 -qmp null",
             "-qmp null: attempt to add duplicate property 'compat_monitor0' to object (type 'container')",
         ),

@@ -140,3 +140,23 @@ fn hmp_comes_and_stays() {
         error("Deleting HMP monitors is not supported")
     );
 }
+
+#[test]
+fn a_file_of_rules_that_is_not_there() {
+    // Recorded on 10.0.13 and 11.1.3.
+    for (release, said) in [
+        (
+            "10.0",
+            "Could not read blkdebug config file: No such file or directory",
+        ),
+        ("11.1", "Could not open '/nonexistent': No such file or directory"),
+    ] {
+        let room = Room::new();
+        let _running = room.start(&format!(
+            "-runstate release={release} -S -qmp unix:{{}}/q,server=on,wait=off"
+        ));
+        let mut client = room.negotiated("q");
+        let rules = r#""driver": "blkdebug", "node-name": "n", "config": "/nonexistent""#;
+        assert_eq!(ask(&mut client, "blockdev-add", rules), error(said));
+    }
+}

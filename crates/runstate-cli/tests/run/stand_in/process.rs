@@ -34,7 +34,7 @@ fn the_release_is_the_names_or_the_options() {
     for (program, options, version) in [
         (link.as_path(), "", "7.2.22"),
         (link.as_path(), "-runstate release=9.1", "9.1.0"),
-        (BINARY.as_ref(), "", "10.0.0"),
+        (BINARY.as_ref(), "", "10.0.13"),
     ] {
         let mut command = std::process::Command::new(program);
         command

@@ -255,7 +255,7 @@ fn monitors_may_be_many_and_pretty() {
         people.read_exact(&mut byte).expect("it answers");
         said.push(byte[0]);
     }
-    assert!(said.starts_with(b"QEMU 10.0.0 monitor - type 'help' for more information\r\n(qemu) "));
+    assert!(said.starts_with(b"QEMU 10.0.13 monitor - type 'help' for more information\r\n(qemu) "));
 }
 
 /// A command that reads a FIFO keeps QEMU's main thread waiting; what is executed out of band overtakes it.

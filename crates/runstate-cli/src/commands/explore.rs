@@ -251,8 +251,13 @@ fn abort_name(abort: &Abort) -> String {
 
 fn tell_abort(abort: &Abort) -> Story {
     let (from, to) = (abort.from, abort.to);
+    let what = if from == to {
+        format!("an assertion fails in '{from}'")
+    } else {
+        format!("invalid runstate transition: '{from}' -> '{to}'")
+    };
     let mut about = format!(
-        "QEMU aborts: invalid runstate transition: '{from}' -> '{to}'.\nTakes: {}. Possible under {} of {} combinations of actions.",
+        "QEMU aborts: {what}.\nTakes: {}. Possible under {} of {} combinations of actions.",
         abort.takes.words(),
         abort.policies.len(),
         Policies::of(abort.path.launch.release).len(),

@@ -225,15 +225,16 @@ const INTRODUCTION: &str = "\
 
 QEMU aborts, and takes the guest with it, when it is asked for a change of its run state that its table does not have: \"invalid runstate
 transition\". `runstate explore --find abort` finds every pair of states for which that can be brought about, and the shortest scenario that
-does. This page lists them all. It is made from the model and compared with it by the tests.
+does. This page lists them all. It is made from the model and compared with it by the tests. Where both states are the same, what fails is an
+assertion about something else.
 
 Inputs are in the order in which they come; one that ends in ` &` is not followed by a pass of the main loop. `--write DIR` writes each as a
 scenario with all that QEMU says on the way.
 
 The last column says on which QEMUs the scenario was replayed by `runstate conform` with the same end, every message alike; with a q, by
 `--inject qtest`, for a guest that waits for its incoming stream has no program that could act; with an s, when the dump was not done too
-soon; with a star, the abort was the same and another message was not. QEMU 11.1.3 stands for 11.0 here. The scenarios that were alike on Debian 12's QEMU are replayed by every run of CI. What was tried is in
-`crates/runstate-cli/tests/data/aborts.txt`.
+soon; with a star, the abort was the same and another message was not. QEMU 11.1.3 stands for 11.0 here. The scenarios that were alike
+on Debian 12's QEMU are replayed by every run of CI. What was tried is in `crates/runstate-cli/tests/data/aborts.txt`.
 ";
 
 #[test]

@@ -118,11 +118,34 @@ pub(super) fn near(profile: &Profile, command: &str, arguments: &Object) -> Opti
     }
     let plain = profile.answer(command, &Object::new())?;
     let mut checked = Arguments::new(arguments);
+    // What narrows or widens an answer that was recorded without it is taken, and changes nothing.
+    for member in optional_members(profile, command) {
+        let _ = checked.optional(member);
+    }
     if command == "query-machines" {
-        // Since 9.1, for machines whose properties nobody recorded: they are left out.
+        // Since 9.1; the small profile's schema does not say so.
         let _ = checked.optional("compat-props");
     }
     Some(checked.finish().and_then(|()| plain.clone()))
+}
+
+/// The members that a command takes and does not need, where the profile has the schema.
+fn optional_members<'a>(profile: &'a Profile, command: &str) -> impl Iterator<Item = &'a str> {
+    let schema = profile.answer("query-qmp-schema", &Object::new());
+    let entries = schema.and_then(|schema| schema.as_ref().ok()?.as_array());
+    let named = move |name: &str| {
+        let is_it = |entry: &&Value| entry.get("name").and_then(Value::as_str) == Some(name);
+        entries.unwrap_or_default().iter().find(is_it)
+    };
+    let members = named(command)
+        .and_then(|entry| {
+            named(entry.get("arg-type")?.as_str()?)?
+                .get("members")?
+                .as_array()
+        })
+        .unwrap_or_default();
+    let optional = members.iter().filter(|member| member.get("default").is_some());
+    optional.filter_map(|member| member.get("name")?.as_str())
 }
 
 /// What a command returns about what nothing is recorded of. `None`: there is no such command.
@@ -175,4 +198,27 @@ fn missing(parameter: &str) -> Error {
 
 fn not_found(name: &str) -> Error {
     Error::new(ErrorClass::DeviceNotFound, format!("Device '{name}' not found"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// libvirt asks `query-named-block-nodes` with `flat`, and it was recorded without.
+    #[test]
+    fn what_may_be_left_out_was_left_out_when_it_was_recorded() {
+        let schema = br#"[
+            {"name": "query-a", "meta-type": "command", "arg-type": "1", "ret-type": "0"},
+            {"name": "1", "meta-type": "object", "members": [
+                {"name": "flat", "type": "bool", "default": null}, {"name": "needed", "type": "int"}]}
+        ]"#;
+        let mut profile = Profile::default();
+        let schema = Value::parse(schema).expect("it is JSON");
+        profile.insert("query-qmp-schema", &Object::new(), Ok(schema));
+        profile.insert("query-a", &Object::new(), Ok(Value::empty()));
+        let asked = |arguments: Object| near(&profile, "query-a", &arguments);
+        assert_eq!(asked(object! { "flat": true }), Some(Ok(Value::empty())));
+        let refused = asked(object! { "needed": 1 }).expect("it is known");
+        assert!(refused.is_err(), "it is not optional: {refused:?}");
+    }
 }

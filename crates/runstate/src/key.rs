@@ -139,7 +139,10 @@ impl Vm {
             | Migration::Failed
             | Migration::Cancelled
             | Migration::Colo
+            | Migration::ColoBroken
             | Migration::ColoFailover
+            | Migration::ColoFailoverBroken
+            | Migration::CancellingColo
             | Migration::CancellingForever
             | Migration::SetupForever => false,
         };
@@ -156,7 +159,7 @@ impl Vm {
     /// Whether it is the secondary of a COLO pair.
     #[must_use]
     pub const fn is_colo_secondary(&self) -> bool {
-        matches!(self.incoming, Incoming::Colo)
+        matches!(self.incoming, Incoming::Colo | Incoming::ColoBroken)
     }
 
     /// The capabilities that something reads before `migrate-set-capabilities` is possible again.
@@ -182,9 +185,12 @@ impl Vm {
             | Migration::PostcopyPaused
             | Migration::PostcopyRecover
             | Migration::Colo
+            | Migration::ColoBroken
             | Migration::ColoFailover
+            | Migration::ColoFailoverBroken
             | Migration::Cancelling
             | Migration::CancellingStopped
+            | Migration::CancellingColo
             | Migration::CancellingForever
             | Migration::SetupForever => 0,
         };
@@ -197,7 +203,7 @@ impl Vm {
     }
 
     const fn incoming_key(&self, full: bool) -> u64 {
-        if full || self.awaits_incoming() || matches!(self.incoming, Incoming::Colo) {
+        if full || self.awaits_incoming() || self.is_colo_secondary() {
             self.incoming as u64
         } else {
             Incoming::None as u64
@@ -209,7 +215,7 @@ impl Vm {
             // Once it has left inmigrate, it never comes back.
             Incoming::Deferred => matches!(self.run, RunState::Inmigrate),
             Incoming::Started | Incoming::StartedAndStays => true,
-            Incoming::None | Incoming::Colo | Incoming::Ended => false,
+            Incoming::None | Incoming::Colo | Incoming::ColoBroken | Incoming::Ended => false,
         }
     }
 }

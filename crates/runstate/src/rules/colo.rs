@@ -24,33 +24,44 @@ impl Vm {
         self.vm_start(out)
     }
 
-    /// The heartbeat's link breaks: told, and nothing more until somebody decides.
-    pub(crate) fn colo_link_breaks(&self, mode: ColoMode, out: &mut impl FnMut(Output)) {
+    /// The thread leaves the loop of its checkpoints, whatever the reason: told once, and nothing more until somebody decides.
+    ///
+    /// The end of `colo_process_checkpoint()` and `colo_process_incoming_thread()`.
+    pub(crate) fn colo_exits(mode: ColoMode, out: &mut impl FnMut(Output)) {
         Self::emit(Event::ColoExit(mode, ColoExitReason::Error), out);
     }
 
     /// `qmp_x_colo_lost_heartbeat()`, `colo_failover_bh()`, migration/colo-failover.c.
     pub(crate) fn colo_lost_heartbeat(&mut self, out: &mut impl FnMut(Output)) -> Result<Answer, Aborted> {
-        match (self.migration, self.incoming) {
-            (Migration::ColoFailover, _) => return Ok(Answer::Refused(Refusal::FailoverActive)),
-            (Migration::Colo, _) | (_, Incoming::Colo) => {}
+        let failover = match (self.migration, self.incoming) {
+            (Migration::ColoFailover | Migration::ColoFailoverBroken, _) => {
+                return Ok(Answer::Refused(Refusal::FailoverActive));
+            }
+            (Migration::Colo, _) | (_, Incoming::Colo) => Migration::ColoFailover,
+            (Migration::ColoBroken, _) | (_, Incoming::ColoBroken) => Migration::ColoFailoverBroken,
             _ => return Ok(Answer::Refused(Refusal::NotInColo)),
-        }
+        };
         // colo_runstate_is_stopped(): a suspended VM counts as stopped.
         if self.run == RunState::Running {
             self.vm_stop_force_state(RunState::Colo, out)?;
         }
         self.announce_migration(MigrationStatus::Completed, out);
-        self.migration = Migration::ColoFailover;
+        self.migration = failover;
         Ok(Answer::Done)
     }
 
     /// The COLO thread notices: the survivor runs on, and there is no postmigrate.
     pub(crate) fn colo_failover_ends(&mut self, out: &mut impl FnMut(Output)) -> Ran {
-        if self.incoming == Incoming::Colo {
-            self.incoming = Incoming::Ended;
+        let mode = if self.is_colo_secondary() {
+            ColoMode::Secondary
         } else {
-            self.colo_link_breaks(ColoMode::Primary, out);
+            ColoMode::Primary
+        };
+        if self.migration == Migration::ColoFailover {
+            Self::colo_exits(mode, out);
+        }
+        if mode == ColoMode::Secondary {
+            self.incoming = Incoming::Ended;
         }
         self.migration = Migration::Completed;
         self.vm_start(out)

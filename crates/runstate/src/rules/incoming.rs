@@ -18,6 +18,8 @@ pub(crate) enum Incoming {
     StartedAndStays,
     /// The secondary of a COLO pair.
     Colo,
+    /// The same, and the link is broken: COLO_EXIT was said, and there are no more checkpoints.
+    ColoBroken,
     /// The stream came, or broke.
     Ended,
 }
@@ -27,7 +29,7 @@ impl Vm {
     /// `migration_incoming_state_destroy()`. Nothing else of migration can have it then.
     pub(crate) const fn incoming_is_yankable(&self) -> bool {
         match self.incoming {
-            Incoming::Started | Incoming::StartedAndStays | Incoming::Colo => true,
+            Incoming::Started | Incoming::StartedAndStays | Incoming::Colo | Incoming::ColoBroken => true,
             Incoming::None | Incoming::Deferred | Incoming::Ended => false,
         }
     }
@@ -45,7 +47,11 @@ impl Vm {
                 return Answer::Refused(Refusal::NoIncoming);
             }
             Incoming::Deferred => {}
-            Incoming::Started | Incoming::StartedAndStays | Incoming::Colo | Incoming::Ended => {
+            Incoming::Started
+            | Incoming::StartedAndStays
+            | Incoming::Colo
+            | Incoming::ColoBroken
+            | Incoming::Ended => {
                 return Answer::Refused(Refusal::IncomingStarted);
             }
         }
@@ -80,7 +86,7 @@ impl Vm {
                 self.colo_checkpoint(out)?;
                 return Ok(Answer::Done);
             }
-            Incoming::None | Incoming::Deferred | Incoming::Ended => {
+            Incoming::None | Incoming::Deferred | Incoming::ColoBroken | Incoming::Ended => {
                 return Ok(Answer::Impossible(Impossible::NoIncoming));
             }
         }
@@ -128,10 +134,11 @@ impl Vm {
         match self.incoming {
             Incoming::Started | Incoming::StartedAndStays => {}
             Incoming::Colo => {
-                self.colo_link_breaks(crate::ColoMode::Secondary, out);
+                self.incoming = Incoming::ColoBroken;
+                Self::colo_exits(crate::ColoMode::Secondary, out);
                 return Ok(Answer::Done);
             }
-            Incoming::None | Incoming::Deferred | Incoming::Ended => {
+            Incoming::None | Incoming::Deferred | Incoming::ColoBroken | Incoming::Ended => {
                 return Ok(Answer::Impossible(Impossible::NoIncoming));
             }
         }

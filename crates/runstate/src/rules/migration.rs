@@ -28,12 +28,18 @@ pub(crate) enum Migration {
     PostcopyPaused,
     PostcopyRecover,
     Colo,
-    /// A failover of the COLO pair was asked for.
+    /// In COLO, but the link is broken: COLO_EXIT was said, and there are no more checkpoints.
+    ColoBroken,
+    /// A failover of the COLO pair was asked for; COLO_EXIT is yet to come.
     ColoFailover,
+    /// The same after COLO_EXIT.
+    ColoFailoverBroken,
     /// Cancelled before the stop.
     Cancelling,
     /// Cancelled after it.
     CancellingStopped,
+    /// Cancelled in COLO: its thread says COLO_EXIT when it wakes for the next checkpoint.
+    CancellingColo,
     /// Cancelled where no thread is left that would wind it up: in COLO, or a migration that never began. It stays like this.
     CancellingForever,
     /// Refused when it was set up already: it stays like this.
@@ -63,8 +69,10 @@ impl Migration {
             Self::Postcopy => MigrationStatus::PostcopyActive,
             Self::PostcopyPaused => MigrationStatus::PostcopyPaused,
             Self::PostcopyRecover => MigrationStatus::PostcopyRecover,
-            Self::Colo | Self::ColoFailover => MigrationStatus::Colo,
-            Self::Cancelling | Self::CancellingStopped | Self::CancellingForever => {
+            Self::Colo | Self::ColoBroken | Self::ColoFailover | Self::ColoFailoverBroken => {
+                MigrationStatus::Colo
+            }
+            Self::Cancelling | Self::CancellingStopped | Self::CancellingColo | Self::CancellingForever => {
                 MigrationStatus::Cancelling
             }
         }
@@ -140,7 +148,11 @@ impl Vm {
     pub const fn migration_settles_by_itself(&self) -> bool {
         matches!(
             self.migration,
-            Migration::Cancelling | Migration::CancellingStopped | Migration::ColoFailover
+            Migration::Cancelling
+                | Migration::CancellingStopped
+                | Migration::CancellingColo
+                | Migration::ColoFailover
+                | Migration::ColoFailoverBroken
         ) && !self.is_gone()
     }
 
@@ -237,6 +249,7 @@ impl Vm {
             | Migration::Cancelled
             | Migration::Cancelling
             | Migration::CancellingStopped
+            | Migration::CancellingColo
             | Migration::CancellingForever => return Answer::Done,
             Migration::Postcopy | Migration::PostcopyPaused | Migration::PostcopyRecover
                 if self.release.refuses_cancel_in_postcopy() =>
@@ -254,9 +267,11 @@ impl Vm {
             | Migration::Postcopy
             | Migration::PostcopyPaused
             | Migration::PostcopyRecover => Migration::CancellingStopped,
-            Migration::Colo | Migration::ColoFailover | Migration::SetupForever => {
-                Migration::CancellingForever
-            }
+            Migration::Colo => Migration::CancellingColo,
+            Migration::ColoBroken
+            | Migration::ColoFailover
+            | Migration::ColoFailoverBroken
+            | Migration::SetupForever => Migration::CancellingForever,
         };
         self.announce_migration(MigrationStatus::Cancelling, out);
         Answer::Done
@@ -330,15 +345,20 @@ impl Vm {
                 self.finish(out)?;
             }
             Migration::Colo => self.colo_checkpoint(out)?,
-            // It waits for migrate-continue, or for a new channel.
-            Migration::PreSwitchover | Migration::PreSwitchoverPostcopy | Migration::PostcopyPaused => {}
+            // It waits for migrate-continue, for a new channel, or for a failover.
+            Migration::PreSwitchover
+            | Migration::PreSwitchoverPostcopy
+            | Migration::PostcopyPaused
+            | Migration::ColoBroken => {}
             Migration::None
             | Migration::Completed
             | Migration::Failed
             | Migration::Cancelled
             | Migration::ColoFailover
+            | Migration::ColoFailoverBroken
             | Migration::Cancelling
             | Migration::CancellingStopped
+            | Migration::CancellingColo
             | Migration::CancellingForever
             | Migration::SetupForever => return Ok(Answer::Impossible(Impossible::NoMigration)),
         }
@@ -463,15 +483,21 @@ impl Vm {
                 self.migration = Migration::PostcopyPaused;
                 self.announce_migration(MigrationStatus::PostcopyPaused, out);
             }
-            Migration::Colo => self.colo_link_breaks(crate::ColoMode::Primary, out),
+            Migration::Colo => {
+                self.migration = Migration::ColoBroken;
+                Self::colo_exits(crate::ColoMode::Primary, out);
+            }
             Migration::None
             | Migration::Completed
             | Migration::Failed
             | Migration::Cancelled
             | Migration::PostcopyPaused
+            | Migration::ColoBroken
             | Migration::ColoFailover
+            | Migration::ColoFailoverBroken
             | Migration::Cancelling
             | Migration::CancellingStopped
+            | Migration::CancellingColo
             | Migration::CancellingForever
             | Migration::SetupForever => return Ok(Answer::Impossible(Impossible::NoMigration)),
         }
@@ -500,7 +526,12 @@ impl Vm {
         match self.migration {
             Migration::Cancelling => {}
             Migration::CancellingStopped => self.back_from_switchover(out)?,
-            Migration::ColoFailover => {
+            Migration::CancellingColo => {
+                self.migration = Migration::CancellingForever;
+                Self::colo_exits(crate::ColoMode::Primary, out);
+                return Ok(Answer::Done);
+            }
+            Migration::ColoFailover | Migration::ColoFailoverBroken => {
                 self.colo_failover_ends(out)?;
                 return Ok(Answer::Done);
             }
@@ -518,6 +549,7 @@ impl Vm {
             | Migration::PostcopyPaused
             | Migration::PostcopyRecover
             | Migration::Colo
+            | Migration::ColoBroken
             | Migration::CancellingForever
             | Migration::SetupForever => return Ok(Answer::Impossible(Impossible::NoMigration)),
         }

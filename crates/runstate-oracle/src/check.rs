@@ -4,8 +4,8 @@
 //! have said what was heard; what the guest and the host did in between is inferred. What is left at the end is the verdict.
 //!
 //! The launch options, `set-action` and everything else that a log does not show are free, and so is how many things the guest, the
-//! host and a client did before one pass of the main loop. What is not followed, and passes: events of other subsystems, MIGRATION,
-//! COLO, what commands were sent.
+//! host and a client did before one pass of the main loop. What is not followed, and passes: events of other subsystems, and what
+//! commands were sent.
 
 mod automaton;
 mod deed;
@@ -17,7 +17,7 @@ mod word;
 
 use std::collections::{BTreeSet, VecDeque};
 
-use runstate::{Release, RunState};
+use runstate::{MigrationStatus, Release, RunState};
 
 use crate::log::{EventKind, Heard, Record, TroubleKind, VmId};
 use hear::Said;
@@ -53,6 +53,8 @@ struct Followed {
     letters: u64,
     contradictions: Vec<Contradiction>,
     count: u64,
+    /// Whether MIGRATION has told of a migration, so that the log does not begin in the middle of one.
+    migrates: bool,
     /// The run state by QEMU's trace, where the log has it.
     traced: Option<RunState>,
     /// An event of which only the kind is known so far, with its line and byte.
@@ -182,7 +184,8 @@ impl Checker {
             Heard::RunStateSet { from, to } => return self.traced(record, from, to),
             // A new process: nothing is known of it.
             Heard::Launched(_) => {
-                self.vm(record.vm).set = START;
+                let followed = self.vm(record.vm);
+                (followed.set, followed.migrates) = (START, false);
                 return;
             }
             Heard::Emitted { .. }
@@ -223,6 +226,7 @@ impl Checker {
         });
         let followed = self.vm(vm);
         followed.set = set;
+        followed.migrates = false;
         followed.trail.clear();
     }
 
@@ -293,6 +297,7 @@ impl Checker {
                 letters: 0,
                 contradictions: Vec::new(),
                 count: 0,
+                migrates: false,
                 traced: None,
                 emitted: None,
             })
@@ -323,8 +328,14 @@ impl Checker {
             });
             self.subsets.tidy(trails);
         }
-        let before = self.vm(record.vm).set;
+        let followed = self.vm(record.vm);
+        let before = followed.set;
+        // Until MIGRATION has told where a migration stands, one may have begun before the log did.
+        let migrates = letters.iter().any(|letter| letter.is_migration());
+        let midst = migrates && !followed.migrates && letters != [Letter::migration(MigrationStatus::Setup)];
+        followed.migrates |= migrates;
         let after = match letters {
+            [letter] if midst => self.began_before(before, *letter),
             [letter] => self.subsets.hear(before, *letter),
             _ => self.subsets.hear_any(before, letters),
         };
@@ -332,9 +343,13 @@ impl Checker {
             let heard = letters.first().map(ToString::to_string).unwrap_or_default();
             self.contradicts(record, heard, None);
             // It has been said all the same: go on from any state that can say it.
-            let resumed = self.subsets.hear_any(START, letters);
+            let resumed = match letters {
+                [letter] if migrates => self.began_before(START, *letter),
+                _ => self.subsets.hear_any(START, letters),
+            };
             let set = if resumed == NONE { START } else { resumed };
-            self.vm(record.vm).set = set;
+            let followed = self.vm(record.vm);
+            (followed.set, followed.migrates) = (set, migrates);
             return;
         }
         let (window, mute) = (self.window, self.mute);
@@ -344,7 +359,7 @@ impl Checker {
         if mute {
             return;
         }
-        if let [letter] = letters {
+        if let ([letter], false) = (letters, midst) {
             if window.is_none() && followed.trail.len() == EXPLAINED {
                 followed.trail.pop_front();
             }
@@ -352,9 +367,17 @@ impl Checker {
                 followed.trail.push_back((before, *letter, record.line));
             }
         } else {
-            // Of an event whose data is unknown there is no single account.
+            // Of an event whose data is unknown there is no single account, nor of what was before the log.
             followed.trail.clear();
         }
+    }
+
+    /// Hears MIGRATION of a migration that may have begun before the log did.
+    fn began_before(&mut self, before: Set, letter: Letter) -> Set {
+        let heard = self.subsets.hear(before, letter);
+        let releases = self.subsets.releases(before);
+        let began_before = self.subsets.in_the_middle(letter, &releases);
+        self.subsets.either(heard, began_before)
     }
 
     fn contradicts(&mut self, record: &Record<'_>, heard: String, why: Option<String>) {
@@ -385,6 +408,7 @@ impl Checker {
         };
         let followed = self.vm(record.vm);
         followed.set = if set == NONE { START } else { set };
+        followed.migrates = false;
         followed.trail.clear();
     }
 

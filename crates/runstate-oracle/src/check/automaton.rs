@@ -10,9 +10,7 @@
 
 use std::collections::HashMap;
 
-use runstate::{
-    Answer, Detail, IncomingOption, Input, Launch, Output, Release, Requests, RunState, Thread, Vm,
-};
+use runstate::{Answer, IncomingOption, Input, Output, Release, Requests, RunState, Thread, Vm};
 
 use super::{
     deed::{Deed, Kind, actions, deeds},
@@ -21,6 +19,11 @@ use super::{
 };
 
 mod pass;
+mod told;
+mod vm;
+
+use told::Owes;
+use vm::{after_exit, answers, held_back, identity, launched, launches, settled};
 
 /// An index into [`Automaton::states`].
 pub(super) type Rest = u32;
@@ -43,9 +46,13 @@ pub(super) struct State {
     fresh: Guesses,
     /// The run state in which the pass began.
     began: RunState,
+    /// What the migration's thread has told of its next step, which the machine takes as a whole.
+    told: Word,
+    /// What it has yet to tell of the last one.
+    owes: Owes,
 }
 
-type Key = (u64, Requests, Guesses, u8, Guesses, RunState);
+type Key = (u64, Requests, Guesses, u8, Guesses, RunState, Word, Owes);
 
 impl State {
     fn key(&self) -> Key {
@@ -56,6 +63,8 @@ impl State {
             self.phase,
             self.fresh,
             self.began,
+            self.told,
+            self.owes,
         )
     }
 
@@ -67,6 +76,8 @@ impl State {
             phase: 0,
             fresh: 0,
             began: RunState::Debug,
+            told: Word::SILENCE,
+            owes: Owes::Nothing,
         }
     }
 
@@ -89,6 +100,8 @@ pub(super) struct Edge {
 pub(super) enum Cause {
     /// QEMU answers what it was asked.
     Asked,
+    /// The migration's thread tells of its next step, or of the last one.
+    Tells,
     /// The pass is over, or nothing happened in it.
     Ends,
     /// The pass services what is pending.
@@ -127,8 +140,10 @@ pub(super) struct Automaton {
     pub(super) releases: Vec<Release>,
     pub(super) thread: Thread,
     pub(super) states: Vec<State>,
-    /// How many of them, the first ones, are at rest in a machine that has not gone.
+    /// How many of them, the first ones, are at rest in a machine that has not gone, and in which MIGRATION is not told.
     pub(super) resting: usize,
+    /// Those in which it is, where they were needed.
+    told: Option<std::sync::Arc<[Rest]>>,
     pub(super) deeds: Vec<Deed>,
     index: HashMap<Key, Rest>,
     edges: Vec<Option<std::sync::Arc<[Edge]>>>,
@@ -146,6 +161,7 @@ impl Automaton {
             thread,
             states: Vec::new(),
             resting: 0,
+            told: None,
             deeds: deeds(release),
             index: HashMap::new(),
             edges: Vec::new(),
@@ -168,7 +184,7 @@ impl Automaton {
         while at < self.states.len() {
             let vm = self.states[at].vm;
             for deed in 0..self.deeds.len() {
-                if !of_interest(&self.deeds[deed]) {
+                if !of_interest(&self.deeds[deed]) || self.deeds[deed].is_told() {
                     continue;
                 }
                 for policy in actions::SHUTDOWN {
@@ -232,7 +248,7 @@ impl Automaton {
         }
         let (mut guesses, mut rest) = (0, Vec::new());
         for (number, deed) in self.deeds.iter().enumerate() {
-            if vm.is_gone() && deed.kind != Kind::Command {
+            if vm.is_gone() && deed.kind != Kind::Command || !deed.is_for(vm) || deed.is_a_step() {
                 continue;
             }
             if let Some(asked) = asks_only(*vm, deed)
@@ -264,6 +280,7 @@ impl Automaton {
         if !state.in_pass() {
             self.told(&state, at, &mut found);
             self.done(&state, &profile, &mut found);
+            self.steps(&state, &mut found);
         }
         if !state.vm.is_gone() {
             self.pass(&state, &profile, &mut found);
@@ -272,7 +289,7 @@ impl Automaton {
     }
 
     /// What QEMU says while nothing happens.
-    fn told(&self, state: &State, at: Rest, found: &mut Found) {
+    fn told(&mut self, state: &State, at: Rest, found: &mut Found) {
         for letter in answers(&state.vm, state.vm.run_state()) {
             found.add(Word::of([letter]), at, Cause::Asked);
         }
@@ -292,6 +309,9 @@ impl Automaton {
             .find(|bit| self.guesses[*bit].0.takes(VMSTOP))
             .filter(|_| !state.pending.takes(VMSTOP));
         for &number in &profile.deeds {
+            if !state.can_be_steered_by(&self.deeds[usize::from(number)]) {
+                continue;
+            }
             let vm = state.vm.with_requests(state.pending);
             let Some(outcome) = run(vm, &self.deeds[usize::from(number)]) else {
                 continue;
@@ -328,15 +348,16 @@ impl Automaton {
         found: &mut Found,
     ) {
         let (word, next) = outcome;
+        let word = state.truly(word);
         let to = if next.is_gone() {
-            self.enter(State::resting(next.with_requests(Requests::NONE)))
+            self.enter(State::resting(next.with_requests(Requests::NONE)).after(state))
         } else {
             let vm = next.with_requests(Requests::NONE);
             let now = self.profile(&vm).guesses;
             self.enter(State {
                 pending: next.requests(),
                 extra: possible & !now,
-                ..State::resting(vm)
+                ..State::resting(vm).after(state)
             })
         };
         found.add(Some(word), to, cause);
@@ -389,72 +410,16 @@ impl Found {
     }
 }
 
-/// What a VM at rest has to differ in to be another one, as far as a log can hear it.
-///
-/// Left out, because a VM without it can be heard to do all that one with it does: a dump in the background (its end is heard
-/// as a `cont` is), a stream still awaited by a VM that runs already, the state behind a switchover that is over.
-const fn identity(vm: &Vm) -> u64 {
-    if vm.is_gone() {
-        return 1 << 63 | (vm.run_state() as u64) << 1 | vm.exit_status().is_some() as u64;
-    }
-    if matches!(vm.run_state(), RunState::Inmigrate | RunState::SaveVm) && !vm.migration_in_flight() {
-        return 1 << 62 | vm.with_requests(Requests::NONE).key(Detail::RunState);
-    }
-    let flight = if vm.migration_in_flight() {
-        1 + vm.migration_status() as u64
-    } else {
-        0
-    };
-    let back_to = match (vm.switchover_from(), vm.run_state()) {
-        (None, _) => 0,
-        (Some(from), RunState::FinishMigrate) => 1 + from as u64,
-        (Some(RunState::Running), _) => 17,
-        (Some(RunState::Suspended), _) if vm.release().suspended_is_live() => 17,
-        (Some(_), _) => 18,
-    };
-    vm.run_state() as u64
-        | (vm.was_suspended() as u64) << 4
-        | (vm.is_colo_secondary() as u64) << 5
-        | flight << 6
-        | back_to << 12
-}
-
-fn launched(release: Release, thread: Thread, incoming: IncomingOption, autostart: bool) -> Vm {
-    let mut launch = Launch::new(release);
-    launch.machine.snapshot_disk = true;
-    (launch.autostart, launch.incoming, launch.thread) = (autostart, incoming, thread);
-    let mut vm = Vm::launch(&launch, &mut |_| {});
-    vm.main_loop(&mut |_| {});
-    settled(vm)
-}
-
-/// How QEMU can have been started.
-fn launches(release: Release, thread: Thread) -> Vec<Vm> {
-    let mut vms = Vec::new();
-    for incoming in [IncomingOption::None, IncomingOption::Uri, IncomingOption::Defer] {
-        for autostart in [true, false] {
-            vms.push(launched(release, thread, incoming, autostart));
-        }
-    }
-    vms
-}
-
 fn hear(output: Output, letters: &mut Vec<Letter>) {
     if let Output::Event(event) = output {
         letters.extend(Letter::of(event));
     }
 }
 
-/// Under the actions that stand for all.
-const fn settled(vm: Vm) -> Vm {
-    vm.with_actions(actions::SHUTDOWN[0])
-}
-
 /// Does a deed. `None` where it cannot happen.
-fn run(mut vm: Vm, deed: &Deed) -> Option<(Word, Vm)> {
+fn run(vm: Vm, deed: &Deed) -> Option<(Word, Vm)> {
     let mut letters = Vec::new();
-    let mut word = Some(Word::SILENCE);
-    vm = vm.with_actions(deed.actions);
+    let mut vm = deed.prepared(vm);
     for input in &deed.inputs {
         let answer = vm.handle(*input, &mut |output| hear(output, &mut letters));
         match answer {
@@ -463,10 +428,12 @@ fn run(mut vm: Vm, deed: &Deed) -> Option<(Word, Vm)> {
             Answer::Refused(_) | Answer::Impossible(_) => return None,
         }
     }
-    for letter in letters {
-        word = word.and_then(|word| word.with(letter));
-    }
-    Some((word?, settled(vm)))
+    letters.retain(|letter| {
+        letter
+            .as_migration()
+            .is_none_or(|status| !deed.unsaid.contains(&status))
+    });
+    Some((Word::of(letters)?, settled(vm)))
 }
 
 /// What is left of a word when its events are held back by a rate limit.
@@ -486,46 +453,6 @@ fn asks_only(vm: Vm, deed: &Deed) -> Option<Requests> {
     let asked = next.requests();
     let one = (0..Requests::SLOTS).filter(|slot| asked.takes(*slot)).count() == 1;
     (one && word.is_empty() && identity(&next) == identity(&vm)).then_some(asked)
-}
-
-/// What a VM answers that was in that state when it was asked.
-fn answers(vm: &Vm, state: RunState) -> impl Iterator<Item = Letter> + use<> {
-    let reset = matches!(state, RunState::InternalError | RunState::Shutdown);
-    let aborted = vm.is_gone() && vm.exit_status().is_none();
-    [
-        Some(Letter::status(state)),
-        reset.then_some(Letter::RESET_REQUIRED),
-        (state == RunState::FinishMigrate).then_some(Letter::NOT_FINALIZED),
-        (state != RunState::Suspended).then_some(Letter::NOT_SUSPENDED),
-    ]
-    .into_iter()
-    .flatten()
-    .filter(move |_| !aborted)
-}
-
-/// What may come late, for something that happened within the second before; and an I/O error, which may come while the VM is
-/// stopped, of whatever action.
-fn held_back(vm: &Vm) -> impl Iterator<Item = Letter> + use<> {
-    let (release, gone, live) = (vm.release(), vm.is_gone(), vm.is_live());
-    let watchdog = runstate::WatchdogAction::ALL
-        .iter()
-        .map(|&action| Letter::watchdog(action));
-    let block = runstate::BlockErrorAction::ALL
-        .iter()
-        .filter(move |action| release.throttles_block_io_error(**action) || !live)
-        .map(|&action| Letter::block_io_error(action));
-    watchdog.chain(block).filter(move |_| !gone)
-}
-
-/// What a vCPU that has not been stopped yet may cause after the last SHUTDOWN.
-fn after_exit(vm: &Vm) -> impl Iterator<Item = Letter> + use<> {
-    let exited = vm.exit_status().is_some();
-    let panicked = runstate::GuestPanicAction::ALL
-        .iter()
-        .map(|&action| Letter::panicked(action));
-    panicked
-        .chain([Letter::crashloaded(runstate::GuestPanicAction::Run)])
-        .filter(move |_| exited)
 }
 
 /// The numbers of the bits that are set.

@@ -1,9 +1,11 @@
 //! What can have happened between two things heard.
 
+mod told;
+
 use runstate::{
     Actions, BlockErrorAction, Capability, Channel, Command, Guest, Host, Input, Load, MemoryFailure,
     MemoryFailureAction, MemoryFailureFlags, MemoryFailureRecipient, MigrationStatus, PanicAction,
-    RebootAction, Release, RunState, SetAction, ShutdownAction, Stream, WatchdogAction,
+    RebootAction, Release, RunState, SetAction, ShutdownAction, Stream, Vm, WatchdogAction,
 };
 
 /// Who does it.
@@ -19,6 +21,37 @@ pub(super) enum Kind {
     Host,
 }
 
+/// Which VMs a deed is for, by how their migrations are told. With the capability `events` off they are silent, and go in large
+/// steps; with it on they are told by MIGRATION, and go from one thing told to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// All.
+    Either,
+    /// Those in which it is off.
+    Off,
+    /// Those in which it is on; the deed begins a migration, or is over at once.
+    Begins,
+    /// What a client does to a migration that is told, and has this status.
+    Steers(Option<MigrationStatus>),
+    /// What the migration's thread does next.
+    Goes(From),
+    /// What comes of an incoming migration.
+    Arrives,
+}
+
+/// From where the migration's thread goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum From {
+    /// From `active`, before the switchover.
+    Active,
+    /// From wherever it is after that.
+    Later,
+    /// From anywhere, but not where it was going.
+    Aside,
+    /// From `active`, when it was cancelled: that is told first.
+    Cancelled,
+}
+
 /// Something that can have happened, with a name a person understands.
 #[derive(Clone, Debug)]
 pub(super) struct Deed {
@@ -31,6 +64,11 @@ pub(super) struct Deed {
     pub(super) inputs: Vec<Input>,
     /// Whether its event may be held back by a rate limit.
     pub(super) held_back: bool,
+    pub(super) told: Told,
+    /// What was set before the migration began.
+    pub(super) capabilities: &'static [Capability],
+    /// What of its events is not said: an input of the machine that is longer than the deed goes this far only.
+    pub(super) unsaid: &'static [MigrationStatus],
 }
 
 /// The actions of which a pass makes a difference.
@@ -57,6 +95,9 @@ fn deed(name: impl Into<String>, kind: Kind, inputs: &[Input]) -> Deed {
         looks_at: SetAction::default(),
         inputs: inputs.to_vec(),
         held_back: false,
+        told: Told::Either,
+        capabilities: &[],
+        unsaid: &[],
     }
 }
 
@@ -76,6 +117,83 @@ impl Deed {
         self
     }
 
+    const fn told(mut self, told: Told) -> Self {
+        self.told = told;
+        self
+    }
+
+    const fn with(mut self, capabilities: &'static [Capability]) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
+    const fn without(mut self, unsaid: &'static [MigrationStatus]) -> Self {
+        self.unsaid = unsaid;
+        self
+    }
+
+    /// Whether it can be done to this VM, as far as it depends on how its migrations are told.
+    pub(super) const fn is_for(&self, vm: &Vm) -> bool {
+        let under_way = vm.migration_in_flight();
+        match self.told {
+            Told::Either => true,
+            Told::Off => !(under_way && vm.announces_migration()),
+            Told::Begins => !under_way,
+            Told::Arrives => {
+                matches!(vm.run_state(), RunState::Inmigrate) && (!under_way || vm.announces_migration())
+            }
+            Told::Steers(status) => {
+                under_way
+                    && vm.announces_migration()
+                    && match status {
+                        None => true,
+                        Some(status) => status as u8 == vm.migration_status() as u8,
+                    }
+            }
+            Told::Goes(from) => {
+                let active = matches!(vm.migration_status(), MigrationStatus::Active);
+                under_way
+                    && vm.announces_migration()
+                    && match from {
+                        From::Active => active,
+                        From::Cancelled => active && !matches!(vm.run_state(), RunState::FinishMigrate),
+                        From::Later => !active,
+                        From::Aside => true,
+                    }
+            }
+        }
+    }
+
+    /// Whether it is for VMs whose migrations are told.
+    pub(super) const fn is_told(&self) -> bool {
+        !matches!(self.told, Told::Either | Told::Off)
+    }
+
+    /// Whether it is a step of a migration's thread that is told as it goes.
+    pub(super) const fn is_a_step(&self) -> bool {
+        matches!(self.told, Told::Goes(_) | Told::Arrives)
+    }
+
+    /// The VM as it must have been set up for this.
+    pub(super) fn prepared(&self, vm: Vm) -> Vm {
+        let mut vm = vm.with_actions(self.actions);
+        let events = match self.told {
+            Told::Either => return vm,
+            Told::Off if vm.migration_in_flight() => return vm,
+            Told::Off => false,
+            Told::Begins | Told::Steers(_) | Told::Goes(_) | Told::Arrives => true,
+        };
+        for &(capability, _) in Capability::ALL {
+            let on = if capability == Capability::Events {
+                events
+            } else {
+                self.capabilities.contains(&capability)
+            };
+            vm = vm.with_capability(capability, on);
+        }
+        vm
+    }
+
     /// Whether it belongs to a migration or a dump: something that is under way for long.
     pub(super) fn is_long(&self) -> bool {
         self.inputs.iter().any(|input| match input {
@@ -84,6 +202,8 @@ impl Deed {
                 Command::Migrate(_)
                     | Command::MigrateContinue(_)
                     | Command::MigrateCancel
+                    | Command::MigrateResume
+                    | Command::MigrateStartPostcopy
                     | Command::ColoLostHeartbeat
                     | Command::DumpGuestMemory { .. }
             ),
@@ -166,6 +286,7 @@ pub(super) fn deeds(release: Release) -> Vec<Deed> {
     deeds.extend(commands());
     deeds.extend(outgoing(release));
     deeds.extend(incoming());
+    deeds.extend(told::deeds(release));
     // Of several that are heard alike the first is told.
     deeds.sort_by_key(Deed::rarity);
     deeds
@@ -332,7 +453,7 @@ const MODES: [(&str, &[Capability], bool); 5] = [
     (" with the mode cpr-reboot", &[], true),
 ];
 
-/// Migrations in large steps: what is between them is silent, or told by MIGRATION, which is judged by itself.
+/// Migrations in large steps: what is between them is silent.
 fn outgoing(release: Release) -> Vec<Deed> {
     let host = |host| Input::Host(host);
     let command = |command| Input::Command(command);
@@ -341,30 +462,20 @@ fn outgoing(release: Release) -> Vec<Deed> {
         if cpr && release < Release::V9_0 {
             continue;
         }
-        let mut inputs: Vec<Input> = Capability::ALL
-            .iter()
-            .map(|(capability, _)| command(Command::MigrateSetCapability(*capability, false)))
-            .collect();
-        inputs.extend(
-            capabilities
-                .iter()
-                .map(|&capability| command(Command::MigrateSetCapability(capability, true))),
-        );
-        inputs.push(command(Command::MigrateSetCprReboot(cpr)));
-        inputs.push(command(Command::Migrate(Channel::Good)));
+        let mut inputs = vec![
+            command(Command::MigrateSetCprReboot(cpr)),
+            command(Command::Migrate(Channel::Good)),
+        ];
         let name = format!("a migration{name}");
         if cpr {
-            deeds.push(deed(format!("{name} begins"), Kind::Host, &inputs));
+            deeds.push(deed(format!("{name} begins"), Kind::Host, &inputs).with(capabilities));
         }
         inputs.push(host(Host::MigrationConverges));
-        deeds.push(deed(
-            format!("{name} goes on as far as it can"),
-            Kind::Host,
-            &inputs,
-        ));
+        let name = format!("{name} goes on as far as it can");
+        deeds.push(deed(name, Kind::Host, &inputs).with(capabilities));
     }
     let go_on = command(Command::MigrateContinue(MigrationStatus::PreSwitchover));
-    let steps: [(&str, &[Input]); 7] = [
+    let steps: [(&str, &[Input]); 6] = [
         ("the migration goes on", &[host(Host::MigrationConverges)]),
         (
             "migrate-continue, and the migration goes on",
@@ -379,46 +490,52 @@ fn outgoing(release: Release) -> Vec<Deed> {
             "the migration is cancelled",
             &[command(Command::MigrateCancel), host(Host::MigrationSettles)],
         ),
-        ("x-colo-lost-heartbeat", &[command(Command::ColoLostHeartbeat)]),
         ("the failover ends", &[host(Host::MigrationSettles)]),
     ];
     deeds.extend(steps.map(|(name, inputs)| deed(name, Kind::Host, inputs)));
+    for deed in &mut deeds {
+        deed.told = Told::Off;
+    }
+    deeds.push(deed(
+        "x-colo-lost-heartbeat",
+        Kind::Host,
+        &[command(Command::ColoLostHeartbeat)],
+    ));
     deeds
 }
 
-fn incoming() -> Vec<Deed> {
-    let mut deeds = Vec::new();
-    for &status in RunState::ALL {
-        for (suspended, postcopy) in [(false, false), (true, false), (false, true), (true, true)] {
+/// What an incoming migration can be when it arrives.
+fn streams() -> impl Iterator<Item = (String, Stream)> {
+    RunState::ALL.iter().flat_map(|&status| {
+        [(false, false), (true, false), (false, true), (true, true)].map(|(suspended, postcopy)| {
             let stream = Stream {
                 status,
                 suspended,
                 postcopy,
             };
             let name = format!("an incoming migration arrives, its source was {status}");
-            deeds.push(deed(
-                name,
-                Kind::Host,
-                &[Input::Host(Host::IncomingArrives(stream))],
-            ));
-        }
-    }
+            (name, stream)
+        })
+    })
+}
+
+fn incoming() -> Vec<Deed> {
+    let mut deeds: Vec<Deed> = streams()
+        .map(|(name, stream)| deed(name, Kind::Host, &[Input::Host(Host::IncomingArrives(stream))]))
+        .collect();
     deeds.push(deed(
         "host incoming fails",
         Kind::Host,
         &[Input::Host(Host::IncomingFails)],
     ));
-    let colo = |on| Input::Command(Command::MigrateSetCapability(Capability::Colo, on));
-    let running = Stream {
-        status: RunState::Running,
-        suspended: false,
-        postcopy: false,
-    };
-    deeds.push(deed(
-        "a secondary of a COLO pair comes to life",
-        Kind::Host,
-        &[colo(true), Input::Host(Host::IncomingArrives(running))],
-    ));
+    deeds.push(
+        deed(
+            "a secondary of a COLO pair comes to life",
+            Kind::Host,
+            &[Input::Host(Host::IncomingArrives(FROM_A_RUNNING_VM))],
+        )
+        .with(&[Capability::Colo]),
+    );
     for exit_on_error in [true, false] {
         let inputs = [Input::Command(Command::MigrateIncoming {
             channel: Channel::Good,
@@ -426,5 +543,14 @@ fn incoming() -> Vec<Deed> {
         })];
         deeds.push(deed("migrate-incoming", Kind::Host, &inputs));
     }
+    for deed in &mut deeds {
+        deed.told = Told::Off;
+    }
     deeds
 }
+
+const FROM_A_RUNNING_VM: Stream = Stream {
+    status: RunState::Running,
+    suspended: false,
+    postcopy: false,
+};

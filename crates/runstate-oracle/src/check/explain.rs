@@ -124,7 +124,7 @@ fn begin(subsets: &Subsets, node: Node) -> u32 {
 fn cost(subsets: &Subsets, automaton: u16, cause: Cause) -> u32 {
     let rarity = |deed: u16| subsets.automaton(automaton).deeds[usize::from(deed)].rarity();
     match cause {
-        Cause::Asked | Cause::Ends => 0,
+        Cause::Asked | Cause::Tells | Cause::Ends => 0,
         Cause::Late | Cause::AfterExit => 6,
         Cause::Deed { deed, before } => rarity(deed) + before.map_or(0, rarity),
         Cause::Serves { guessed, meanwhile } => {
@@ -219,7 +219,7 @@ pub(super) fn names(subsets: &Subsets, automaton: u16, cause: Cause) -> Vec<Stri
         deed.words()
     };
     match cause {
-        Cause::Asked | Cause::Ends => Vec::new(),
+        Cause::Asked | Cause::Tells | Cause::Ends => Vec::new(),
         Cause::Serves { guessed, meanwhile } => guessed
             .map(name)
             .into_iter()
@@ -243,7 +243,7 @@ impl Policy {
     pub(super) fn needs(&mut self, subsets: &Subsets, automaton: u16, edge: Edge) -> Option<String> {
         let deeds = &subsets.automaton(automaton).deeds;
         let (first, second) = match edge.cause {
-            Cause::Asked | Cause::Ends | Cause::Late | Cause::AfterExit => (None, None),
+            Cause::Asked | Cause::Tells | Cause::Ends | Cause::Late | Cause::AfterExit => (None, None),
             Cause::Serves { guessed, meanwhile } => (guessed, meanwhile),
             Cause::Deed { deed, before } => (before, Some(deed)),
         };

@@ -1,7 +1,8 @@
 //! From a record of a log to letters: and where a record is none that QEMU has, what is wrong with it.
 
 use runstate::{
-    BlockErrorAction, GuestPanicAction, MemoryFailureAction, RunState, ShutdownCause, WatchdogAction,
+    BlockErrorAction, GuestPanicAction, MemoryFailureAction, MigrationStatus, RunState, ShutdownCause,
+    WatchdogAction,
 };
 
 use super::letter::Letter;
@@ -83,7 +84,14 @@ pub(super) fn event(event: &Event<'_>) -> Said {
             }
             Letter::plain(event.name).map_or(Said::Nothing, Said::One)
         }
-        EventKind::Migration | EventKind::Other => Said::Nothing,
+        EventKind::Migration => {
+            let status = member!(event, event.detail, "status", MigrationStatus);
+            if status == MigrationStatus::None {
+                return Said::Wrong("MIGRATION never has the status \"none\"".to_owned());
+            }
+            Said::One(Letter::migration(status))
+        }
+        EventKind::Other => Said::Nothing,
     }
 }
 

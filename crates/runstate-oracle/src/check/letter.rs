@@ -3,7 +3,8 @@
 use core::fmt;
 
 use runstate::{
-    BlockErrorAction, Event, GuestPanicAction, MemoryFailureAction, RunState, ShutdownCause, WatchdogAction,
+    BlockErrorAction, ColoMode, Event, GuestPanicAction, MemoryFailureAction, MigrationStatus, RunState,
+    ShutdownCause, WatchdogAction,
 };
 
 /// One thing heard that says something about the run state.
@@ -22,8 +23,11 @@ impl Letter {
     const STATUS: u8 = 50;
     const REFUSAL: u8 = 66;
 
+    const MIGRATION: u8 = 69;
+    const COLO_EXIT: u8 = Self::MIGRATION + MigrationStatus::ALL.len() as u8;
+
     /// How many letters there are.
-    pub(super) const COUNT: usize = 69;
+    pub(super) const COUNT: usize = Self::COLO_EXIT as usize + ColoMode::ALL.len();
 
     /// The events without data, in the order of their letters.
     const PLAIN_NAMES: [&'static str; 7] = [
@@ -89,6 +93,18 @@ impl Letter {
         Self(Self::STATUS + state as u8)
     }
 
+    /// MIGRATION
+    #[must_use]
+    pub const fn migration(status: MigrationStatus) -> Self {
+        Self(Self::MIGRATION + status as u8)
+    }
+
+    /// COLO_EXIT, of whatever reason: the thread that says it races with the failover that is the reason.
+    #[must_use]
+    pub const fn colo_exit(mode: ColoMode) -> Self {
+        Self(Self::COLO_EXIT + mode as u8)
+    }
+
     /// `cont` was refused: a reset is required.
     pub const RESET_REQUIRED: Self = Self(Self::REFUSAL);
     /// `cont` was refused: a migration is not finalized.
@@ -121,11 +137,9 @@ impl Letter {
             | Event::SuspendDisk
             | Event::Wakeup
             | Event::GuestPvshutdown => return Self::plain(event.name()),
-            Event::Migration(_)
-            | Event::MigrationPass(_)
-            | Event::ColoExit(..)
-            | Event::DumpCompleted
-            | Event::JobStatusChange(_) => return None,
+            Event::Migration(status) => Self::migration(status),
+            Event::ColoExit(mode, _) => Self::colo_exit(mode),
+            Event::MigrationPass(_) | Event::DumpCompleted | Event::JobStatusChange(_) => return None,
         })
     }
 
@@ -141,6 +155,20 @@ impl Letter {
     /// Whether the vCPUs are stopped before it is said: STOP, RESET.
     pub(super) const fn stops_vcpus(self) -> bool {
         self.0 == Self::PLAIN + 1 || (self.0 >= Self::RESET && self.0 < Self::PLAIN)
+    }
+
+    /// Whether it is MIGRATION.
+    #[must_use]
+    pub(super) const fn is_migration(self) -> bool {
+        self.0 >= Self::MIGRATION && self.0 < Self::COLO_EXIT
+    }
+
+    /// Whether it is MIGRATION, and which.
+    #[must_use]
+    pub fn as_migration(self) -> Option<MigrationStatus> {
+        MigrationStatus::ALL
+            .get(usize::from(self.0.checked_sub(Self::MIGRATION)?))
+            .copied()
     }
 
     /// The letter's place, from 0.
@@ -217,7 +245,13 @@ impl fmt::Display for Letter {
             n if n < Self::REFUSAL => write!(f, "status {}", name(RunState::ALL, n - Self::STATUS)),
             n if n == Self::REFUSAL => f.write_str("cont refused until a reset"),
             n if n == Self::REFUSAL + 1 => f.write_str("cont refused until the migration is finalized"),
-            _ => f.write_str("system_wakeup refused, not suspended"),
+            n if n == Self::REFUSAL + 2 => f.write_str("system_wakeup refused, not suspended"),
+            n if n < Self::COLO_EXIT => write!(
+                f,
+                "MIGRATION ({})",
+                name(MigrationStatus::ALL, n - Self::MIGRATION)
+            ),
+            n => write!(f, "COLO_EXIT ({})", name(ColoMode::ALL, n - Self::COLO_EXIT)),
         }
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Subsets {
     nodes: HashMap<Place, Node>,
     sets: Vec<Arc<[Node]>>,
     set_index: HashMap<Arc<[Node]>, Set>,
+    /// Where a log can begin in the middle of a migration, by the number of the automaton and what was told.
+    middles: HashMap<(usize, Letter), Vec<Node>>,
     /// Row by row, `UNKNOWN` where it has not been needed yet.
     table: Vec<Set>,
     /// When to forget.
@@ -64,6 +66,7 @@ impl Subsets {
             nodes: HashMap::new(),
             sets: Vec::new(),
             set_index: HashMap::new(),
+            middles: HashMap::new(),
             table: Vec::new(),
             limit: SETS,
         };
@@ -146,6 +149,38 @@ impl Subsets {
             all.extend_from_slice(self.nodes_of(next));
         }
         self.set(all)
+    }
+
+    /// Where those releases can be that have just told this of a migration, whatever was told before.
+    pub(super) fn in_the_middle(&mut self, letter: Letter, releases: &BTreeSet<Release>) -> Set {
+        let mut nodes = Vec::new();
+        for number in 0..self.automata.len() {
+            let automaton = &mut self.automata[number];
+            if !automaton
+                .releases
+                .iter()
+                .any(|release| releases.contains(release))
+            {
+                continue;
+            }
+            if !self.middles.contains_key(&(number, letter)) {
+                let places = automaton.in_the_middle(letter);
+                let automaton = number as u16;
+                let found = places
+                    .into_iter()
+                    .map(|(to, rest)| self.node(Place { automaton, to, rest }))
+                    .collect();
+                self.middles.insert((number, letter), found);
+            }
+            nodes.extend_from_slice(&self.middles[&(number, letter)]);
+        }
+        self.set(nodes)
+    }
+
+    /// The hypotheses of either set.
+    pub(super) fn either(&mut self, one: Set, other: Set) -> Set {
+        let nodes = [self.nodes_of(one), self.nodes_of(other)].concat();
+        self.set(nodes)
     }
 
     /// The hypotheses of those releases alone.
@@ -314,6 +349,14 @@ fn alike() -> Vec<Vec<Release>> {
                 release.cont_refused_in_colo(),
                 release.has_exit_on_error(),
                 release >= runstate::PanicAction::ExitFailure.since(),
+                release.migration_announces_device(),
+                release.migration_announces_failing(),
+                release.migration_announces_postcopy_device(),
+                release.incoming_setup_is_always_announced(),
+                release.refuses_cancel_in_postcopy(),
+                release.second_yank_aborts(),
+                release.pass_counts_iterations(),
+                release >= runstate::MigrationStatus::PostcopyRecoverSetup.since(),
             ],
             throttled,
             *graph,

@@ -56,6 +56,11 @@ impl Word {
         })
     }
 
+    /// The last letter.
+    pub(super) fn last(self) -> Option<Letter> {
+        self.letters().last()
+    }
+
     /// This, and then that; `None` where there is no room.
     pub(super) fn then(self, more: Self) -> Option<Self> {
         more.letters().try_fold(self, Self::with)

@@ -273,3 +273,94 @@ fn a_part_of_a_long_log_is_explained() {
     reader.finish(&mut |record| checker.hear(record));
     assert_eq!(heard(&checker.finish()[0]), (501..=1500).collect::<Vec<u64>>());
 }
+
+fn migration(status: &str) -> String {
+    event("MIGRATION", &format!("{{\"status\": \"{status}\"}}"))
+}
+
+/// A log in short: statuses of migrations, names of events, `=state` what query-status says, `@9.1` a greeting.
+fn told(log: &str) -> String {
+    log.split(' ')
+        .map(|word| {
+            if let Some(state) = word.strip_prefix('=') {
+                let running = state == "running";
+                format!("{{\"return\": {{\"status\": \"{state}\", \"running\": {running}}}}}\n")
+            } else if let Some(version) = word.strip_prefix('@') {
+                let (major, minor) = version.split_once('.').expect("a version");
+                format!(
+                    "{{\"QMP\": {{\"version\": {{\"qemu\": {{\"micro\": 9, \"minor\": {minor}, \"major\": {major}}}, \"package\": \"\"}}, \"capabilities\": []}}}}\n"
+                )
+            } else if word == "quit" {
+                event("SHUTDOWN", QUIT)
+            } else if word.chars().all(|letter| letter.is_ascii_uppercase()) {
+                event(word, "")
+            } else {
+                migration(word)
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn migrations_are_told_as_they_go() {
+    for log in [
+        "@7.2 =running setup active STOP completed =postmigrate",
+        "@10.0 =running setup active STOP device completed =postmigrate",
+        "@10.0 =running setup active STOP pre-switchover =finish-migrate device completed =postmigrate",
+        "@10.0 =running setup active STOP device =finish-migrate completed =finish-migrate =postmigrate",
+        "@10.0 =running setup STOP active RESUME STOP device completed RESUME setup",
+        "@7.2 =paused setup active failed =paused",
+        "@10.0 =running setup active STOP device failed =finish-migrate RESUME =running setup",
+        "@11.0 =running setup active STOP device failing RESUME =running failed setup",
+        "@11.0 =running setup failing failed setup",
+        "@10.0 =running setup active cancelling cancelled =running setup",
+        "@10.0 =running setup active cancelling STOP RESUME cancelled",
+        "@10.0 =running setup active STOP pre-switchover cancelling RESUME cancelled setup",
+        "@10.0 =running setup wait-unplug active STOP device completed",
+        "@10.0 =running setup active STOP device postcopy-active =finish-migrate postcopy-paused postcopy-recover-setup postcopy-recover postcopy-active completed =postmigrate",
+        "@10.0 =running setup active quit cancelling cancelled",
+        "@10.0 =running setup quit active cancelling",
+        "@10.0 =running setup active STOP RESUME completed",
+        "@10.0 =running STOP setup completed RESUME =running",
+        "@10.0 =inmigrate active RESUME completed setup",
+        "@10.0 =inmigrate active postcopy-active RESUME STOP postcopy-paused postcopy-recover postcopy-active RESUME completed",
+        "@10.2 =running setup active STOP device colo RESUME STOP RESUME STOP completed RESUME =running",
+        // A log that begins in the middle of one.
+        "STOP device completed =postmigrate",
+        "@10.2 =running cancelled =running",
+        "@7.2 =running completed =running setup",
+        // Paused by a client, a background snapshot, and a migration that is not told.
+        "@10.0 =running setup active STOP completed =postmigrate",
+        "@11.0 device completed =postmigrate",
+        "@9.0 cancelling RESUME cancelled",
+    ] {
+        let verdict = one(&told(log));
+        assert!(verdict.is_possible(), "{log}: {:?}", verdict.first);
+    }
+}
+
+#[test]
+fn migrations_that_cannot_go_like_this_are_found() {
+    for (log, line) in [
+        ("@8.0 =running setup completed", 4),
+        ("@7.2 =running setup active STOP completed =running", 7),
+        ("@10.0 =running setup active STOP device completed =paused", 8),
+        ("@10.0 =running setup active RESUME", 5),
+        ("@9.1 =running setup active cancelled", 5),
+        ("@10.2 =running setup active cancelling cancelled completed", 7),
+        ("@7.0 =running setup active setup", 5),
+        ("@9.2 =running setup active pre-switchover", 5),
+        ("@10.0 =running setup active STOP pre-switchover completed", 7),
+        ("@10.0 =running setup failing", 4),
+        ("@11.0 =running setup active failed", 5),
+        ("@9.0 =running setup active STOP postcopy-device", 6),
+        ("@11.0 =running setup active quit completed", 6),
+        ("@10.0 =running setup none", 4),
+        ("@10.0 =running setup perhaps", 4),
+        ("@10.0 =inmigrate setup active active", 5),
+    ] {
+        let verdict = one(&told(log));
+        let lines: Vec<u64> = verdict.first.iter().map(|found| found.line).collect();
+        assert_eq!(lines.first(), Some(&line), "{log}: {:?}", verdict.first);
+    }
+}

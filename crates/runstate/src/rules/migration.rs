@@ -1,7 +1,9 @@
 //! The source of a migration. migration/migration.c.
 
 use crate::{
-    Answer, Capability, Channel, Event, Impossible, MigrationStatus, Output, Refusal, Release, RunState, Vm,
+    Answer, Capability, Channel, ColoMode, Event, Impossible, MigrationStatus, Output, Refusal, Release,
+    RunState, Vm,
+    rules::incoming::Incoming,
     vm::{Aborted, Flags, Ran},
 };
 
@@ -166,6 +168,46 @@ impl Vm {
     /// `yank_register_instance()`, util/yank.c.
     pub(crate) const fn outgoing_is_yankable(&self) -> bool {
         self.migration.in_flight() && !matches!(self.migration, Migration::SetupForever)
+    }
+
+    /// A number for how far the outgoing migration is, finer than [`Vm::migration_status`]: for searches that tell VMs apart.
+    #[must_use]
+    pub const fn migration_phase(&self) -> u8 {
+        self.migration as u8
+    }
+
+    /// Whether the migrations of this VM are told by MIGRATION and MIGRATION_PASS.
+    #[must_use]
+    pub const fn announces_migration(&self) -> bool {
+        self.has_capability(Capability::Events)
+    }
+
+    /// The same VM as if this capability had been set, or not, before the migration that is under way began.
+    #[must_use]
+    pub const fn with_capability(mut self, capability: Capability, on: bool) -> Self {
+        self.set_capability(capability as u8, on);
+        self
+    }
+
+    /// Whether a migration was cancelled and has not said so yet.
+    #[must_use]
+    pub const fn cancels_migration(&self) -> bool {
+        matches!(
+            self.migration,
+            Migration::Cancelling | Migration::CancellingStopped
+        )
+    }
+
+    /// The side of a COLO pair that this is, as long as it has not said COLO_EXIT.
+    #[must_use]
+    pub const fn colo_exit_to_come(&self) -> Option<ColoMode> {
+        match (self.migration, self.incoming) {
+            (_, Incoming::Colo) => Some(ColoMode::Secondary),
+            (Migration::Colo | Migration::ColoFailover | Migration::CancellingColo, _) => {
+                Some(ColoMode::Primary)
+            }
+            (_, _) => None,
+        }
     }
 
     /// What `query-migrate` says of the outgoing migration.
@@ -485,7 +527,7 @@ impl Vm {
             }
             Migration::Colo => {
                 self.migration = Migration::ColoBroken;
-                Self::colo_exits(crate::ColoMode::Primary, out);
+                Self::colo_exits(ColoMode::Primary, out);
             }
             Migration::None
             | Migration::Completed
@@ -528,7 +570,7 @@ impl Vm {
             Migration::CancellingStopped => self.back_from_switchover(out)?,
             Migration::CancellingColo => {
                 self.migration = Migration::CancellingForever;
-                Self::colo_exits(crate::ColoMode::Primary, out);
+                Self::colo_exits(ColoMode::Primary, out);
                 return Ok(Answer::Done);
             }
             Migration::ColoFailover | Migration::ColoFailoverBroken => {

@@ -41,7 +41,7 @@ impl Automaton {
         let to = self.enter(State {
             pending: state.pending,
             extra: state.fresh,
-            ..State::resting(state.vm)
+            ..State::resting(state.vm).after(state)
         });
         found.add(Some(Word::SILENCE), to, Cause::Ends);
         if state.in_pass() && state.vm.release().reply_after_pass() {
@@ -131,11 +131,12 @@ impl Automaton {
         cause: Cause,
         found: &mut Found,
     ) {
-        let word = Word::of(letters.iter().copied());
+        let word = Word::of(letters.iter().copied()).map(|word| begun.truly(word));
         let late = begun.vm.release().reply_after_pass();
         if next.is_gone() {
-            let to = self.enter(State::resting(next.with_requests(Requests::NONE)));
+            let to = self.enter(State::resting(next.with_requests(Requests::NONE)).after(begun));
             found.add(word, to, cause);
+            self.overtaken(begun, word, to, cause, found);
             if late && next.exit_status().is_some() {
                 found.add(word.and_then(|w| w.with(Letter::status(begun.began))), to, cause);
             }
@@ -162,7 +163,7 @@ impl Automaton {
         let to = if over {
             self.enter(State {
                 extra: fresh,
-                ..State::resting(vm)
+                ..State::resting(vm).after(begun)
             })
         } else {
             self.enter(State {
@@ -172,6 +173,7 @@ impl Automaton {
                 phase: slot + 2,
                 fresh,
                 began: if late { begun.began } else { RunState::Debug },
+                ..State::resting(vm).after(begun)
             })
         };
         found.add(word, to, cause);

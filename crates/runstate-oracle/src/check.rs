@@ -7,6 +7,7 @@
 //! host and a client did before one pass of the main loop. What is not followed, and passes: events of other subsystems, and what
 //! commands were sent.
 
+mod account;
 mod automaton;
 mod deed;
 mod explain;
@@ -33,15 +34,23 @@ const KEPT: usize = 16;
 /// Checks a log.
 #[derive(Debug)]
 pub struct Checker {
-    /// Nobody asks for an account.
-    mute: bool,
-    /// The line from which on it is to be explained; absent: the end.
-    window: Option<u64>,
+    wanted: Wanted,
     subsets: Subsets,
     /// By their numbers.
     vms: Vec<Option<Box<Followed>>>,
     /// Of how many an event was emitted of which only the kind is known.
     emitted: usize,
+}
+
+/// What is to be explained of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Nothing,
+    /// The last letters.
+    End,
+    /// The letters from this line on.
+    From(u64),
+    All,
 }
 
 /// One VM as it is followed.
@@ -50,6 +59,9 @@ struct Followed {
     set: Set,
     /// The last letters heard, with the set before each.
     trail: VecDeque<(Set, Letter, u64)>,
+    /// What was told of the letters before those, and how many they were.
+    account: Vec<Happened>,
+    accounted: u64,
     letters: u64,
     contradictions: Vec<Contradiction>,
     count: u64,
@@ -99,8 +111,8 @@ pub struct Verdict {
     pub states: BTreeSet<RunState>,
     /// Whether QEMU must have gone.
     pub gone: bool,
-    /// The shortest account of what happened; of the last [`EXPLAINED`] letters, or of so many from where
-    /// [`Checker::explain_from`] says.
+    /// The shortest account of what happened; of the last [`EXPLAINED`] letters, of so many from where [`Checker::explain_from`]
+    /// says, or of all.
     pub explanation: Vec<Happened>,
     /// How many letters it accounts for: fewer than `letters` where the log is longer, or a new client begins anew.
     pub explained: u64,
@@ -146,8 +158,7 @@ impl Checker {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            mute: false,
-            window: None,
+            wanted: Wanted::End,
             subsets: Subsets::new(),
             vms: Vec::new(),
             emitted: 0,
@@ -156,12 +167,21 @@ impl Checker {
 
     /// Leaves the account out: to find it takes longer than to check the log.
     pub const fn explain_nothing(&mut self) {
-        self.mute = true;
+        self.wanted = Wanted::Nothing;
     }
 
     /// What is to be explained: what is heard from this line on, and not the end of the log.
     pub const fn explain_from(&mut self, line: u64) {
-        self.window = Some(line);
+        self.wanted = Wanted::From(line);
+    }
+
+    /// All of it is to be explained, however long it is. What was heard is kept for that, and so is the account: memory grows with
+    /// the log.
+    ///
+    /// Of each thousand letters the shortest way is found, and the first half of it is kept: what comes later than that seldom
+    /// says anything about it. Where it does, the account begins anew.
+    pub const fn explain_all(&mut self) {
+        self.wanted = Wanted::All;
     }
 
     /// Takes a record.
@@ -184,8 +204,9 @@ impl Checker {
             Heard::RunStateSet { from, to } => return self.traced(record, from, to),
             // A new process: nothing is known of it.
             Heard::Launched(_) => {
+                self.cut(record.vm);
                 let followed = self.vm(record.vm);
-                (followed.set, followed.migrates) = (START, false);
+                (followed.set, followed.migrates, followed.traced) = (START, false, None);
                 return;
             }
             Heard::Emitted { .. }
@@ -219,15 +240,14 @@ impl Checker {
         if self.vms.get(vm.0 as usize).is_none_or(Option::is_none) {
             return;
         }
+        self.cut(vm);
         let before = self.vm(vm).set;
         let releases = self.subsets.releases(before);
         let set = self.subsets.only(START, |known| {
             known.iter().any(|release| releases.contains(release))
         });
         let followed = self.vm(vm);
-        followed.set = set;
-        followed.migrates = false;
-        followed.trail.clear();
+        (followed.set, followed.migrates) = (set, false);
     }
 
     /// A trace can say of an event that it was emitted and then what it was: that is one event.
@@ -257,11 +277,13 @@ impl Checker {
             .filter_map(|(at, followed)| Some((VmId(at as u32), followed?)))
             .map(|(vm, mut followed)| {
                 let possible = followed.count == 0;
-                let explanation = if possible && !self.mute {
-                    account(&mut self.subsets, followed.trail.make_contiguous())
-                } else {
-                    Vec::new()
-                };
+                let (mut explanation, mut explained) = (followed.account, followed.accounted);
+                if possible && self.wanted != Wanted::Nothing {
+                    let trail = followed.trail.make_contiguous();
+                    let (account, of) = account::account(&mut self.subsets, trail);
+                    explanation.extend(account);
+                    explained += of;
+                }
                 Verdict {
                     vm,
                     letters: followed.letters,
@@ -274,11 +296,7 @@ impl Checker {
                     },
                     states: self.subsets.believed(followed.set),
                     gone: self.subsets.must_be_gone(followed.set),
-                    explained: if explanation.is_empty() {
-                        0
-                    } else {
-                        followed.trail.len() as u64
-                    },
+                    explained,
                     explanation,
                 }
             })
@@ -294,6 +312,8 @@ impl Checker {
             Box::new(Followed {
                 set: START,
                 trail: VecDeque::new(),
+                account: Vec::new(),
+                accounted: 0,
                 letters: 0,
                 contradictions: Vec::new(),
                 count: 0,
@@ -344,7 +364,10 @@ impl Checker {
             self.contradicts(record, heard, None);
             // It has been said all the same: go on from any state that can say it.
             let resumed = match letters {
-                [letter] if migrates => self.began_before(START, *letter),
+                [letter] if migrates => {
+                    let releases = self.subsets.releases(before);
+                    self.subsets.in_the_middle(*letter, &releases)
+                }
                 _ => self.subsets.hear_any(START, letters),
             };
             let set = if resumed == NONE { START } else { resumed };
@@ -352,24 +375,52 @@ impl Checker {
             (followed.set, followed.migrates) = (set, migrates);
             return;
         }
-        let (window, mute) = (self.window, self.mute);
-        let followed = self.vm(record.vm);
+        let wanted = self.wanted;
+        let [letter] = letters else {
+            // Of an event whose data is unknown there is no single account.
+            self.cut(record.vm);
+            return self.followed(record.vm, after);
+        };
+        if midst {
+            // Nor is there one of what was before the log.
+            self.cut(record.vm);
+            return self.followed(record.vm, after);
+        }
+        self.followed(record.vm, after);
+        let trail = &mut self.vm(record.vm).trail;
+        if wanted == Wanted::End && trail.len() == EXPLAINED {
+            trail.pop_front();
+        }
+        let kept = match wanted {
+            Wanted::Nothing => false,
+            Wanted::End | Wanted::All => true,
+            Wanted::From(line) => record.line >= line && trail.len() < EXPLAINED,
+        };
+        if kept {
+            trail.push_back((before, *letter, record.line));
+        }
+    }
+
+    #[inline]
+    fn followed(&mut self, vm: VmId, after: Set) {
+        let followed = self.vm(vm);
         followed.letters += 1;
         followed.set = after;
-        if mute {
+    }
+
+    /// What comes next has nothing to do with what came before: an account of that can be told, if it is wanted.
+    fn cut(&mut self, vm: VmId) {
+        let followed = self.vms.get_mut(vm.0 as usize).and_then(Option::as_deref_mut);
+        let Some(followed) = followed.filter(|followed| !followed.trail.is_empty()) else {
             return;
+        };
+        if self.wanted == Wanted::All && followed.count == 0 {
+            let trail = followed.trail.make_contiguous();
+            let (account, explained) = account::account(&mut self.subsets, trail);
+            followed.account.extend(account);
+            followed.accounted += explained;
         }
-        if let ([letter], false) = (letters, midst) {
-            if window.is_none() && followed.trail.len() == EXPLAINED {
-                followed.trail.pop_front();
-            }
-            if window.is_none_or(|from| record.line >= from) && followed.trail.len() < EXPLAINED {
-                followed.trail.push_back((before, *letter, record.line));
-            }
-        } else {
-            // Of an event whose data is unknown there is no single account, nor of what was before the log.
-            followed.trail.clear();
-        }
+        followed.trail.clear();
     }
 
     /// Hears MIGRATION of a migration that may have begun before the log did.
@@ -394,6 +445,7 @@ impl Checker {
         };
         let followed = self.vm(record.vm);
         followed.count += 1;
+        // Nothing is explained any more.
         followed.trail.clear();
         if followed.contradictions.len() < KEPT {
             followed.contradictions.push(contradiction);
@@ -406,10 +458,10 @@ impl Checker {
             Some(release) => self.subsets.only(START, |releases| releases.contains(&release)),
             None => START,
         };
+        self.cut(record.vm);
         let followed = self.vm(record.vm);
         followed.set = if set == NONE { START } else { set };
         followed.migrates = false;
-        followed.trail.clear();
     }
 
     /// QEMU's trace point `runstate_set`: it is printed before the table is looked at.
@@ -434,49 +486,4 @@ impl Checker {
         let kept = self.subsets.only(set, |releases| releases.iter().any(allowed));
         self.vm(record.vm).set = kept;
     }
-}
-
-/// Tells the cheapest way through what was heard.
-fn account(subsets: &mut Subsets, trail: &explain::Trail) -> Vec<Happened> {
-    let Some(way) = explain::way(subsets, trail) else {
-        return Vec::new();
-    };
-    let place = subsets::Place {
-        automaton: way.automaton,
-        to: way.begins,
-        rest: word::Word::SILENCE,
-    };
-    let state = subsets.state(place).vm.run_state();
-    let (mut account, mut policy, mut heard) = (Vec::new(), explain::Policy::default(), 0);
-    let told = |from: usize, to: usize| {
-        trail[from..to]
-            .iter()
-            .map(|&(_, letter, line)| Happened::Heard { line, letter })
-    };
-    for step in &way.steps {
-        if let Some(number) = step.letter {
-            // What the step before says after its first letter.
-            account.extend(told(heard, number));
-            heard = number;
-        }
-        account.extend(
-            policy
-                .needs(subsets, way.automaton, step.edge)
-                .map(Happened::Inferred),
-        );
-        account.extend(
-            explain::names(subsets, way.automaton, step.edge.cause)
-                .into_iter()
-                .map(Happened::Inferred),
-        );
-    }
-    account.extend(told(heard, trail.len()));
-    account.insert(
-        0,
-        Happened::Begins {
-            state,
-            options: policy.options(),
-        },
-    );
-    account
 }

@@ -15,7 +15,7 @@ use crate::{
     exit::Outcome,
     ui::{CommandResult, Trouble, Ui, name_of},
 };
-use read::Checked;
+use read::{Checked, Explain};
 
 /// Say whether a QEMU can have said what a log says, which releases, and what must have happened
 ///
@@ -34,8 +34,11 @@ pub struct Args {
     #[arg(long, short)]
     explain: bool,
     /// Tell what must have happened from this line on
-    #[arg(long, value_name = "LINE")]
+    #[arg(long, value_name = "LINE", conflicts_with = "explain_all")]
     explain_from: Option<u64>,
+    /// Tell all that must have happened, however long the log is; it is kept in memory for that
+    #[arg(long)]
+    explain_all: bool,
     /// As what
     #[arg(long, value_enum, default_value_t = Form::Text)]
     output: Form,
@@ -47,6 +50,17 @@ enum Form {
     Text,
     /// JSON, one object a VM and line
     Json,
+}
+
+impl Args {
+    const fn explains(&self) -> Explain {
+        match (self.explain_all, self.explain_from, self.explain) {
+            (true, ..) => Explain::All,
+            (_, Some(line), _) => Explain::From(line),
+            (_, None, true) => Explain::End,
+            (_, None, false) => Explain::Nothing,
+        }
+    }
 }
 
 fn format(name: &str) -> Result<Format, String> {
@@ -65,20 +79,14 @@ pub fn run(args: &Args, ui: &mut Ui) -> CommandResult {
     let mut outcome = Outcome::AsExpected;
     // They are checked in any order, and told in the order given.
     let (mut done, mut next) = (BTreeMap::new(), 0);
-    read::all(
-        &args.logs,
-        args.format,
-        args.explain,
-        args.explain_from,
-        |number, checked| {
-            done.insert(number, checked);
-            while let Some(checked) = done.remove(&next) {
-                outcome = outcome.and(one(args, &args.logs[next], checked, ui)?);
-                next += 1;
-            }
-            Ok(())
-        },
-    )?;
+    read::all(&args.logs, args.format, args.explains(), |number, checked| {
+        done.insert(number, checked);
+        while let Some(checked) = done.remove(&next) {
+            outcome = outcome.and(one(args, &args.logs[next], checked, ui)?);
+            next += 1;
+        }
+        Ok(())
+    })?;
     Ok(outcome)
 }
 
@@ -124,8 +132,7 @@ fn one(args: &Args, path: &Path, checked: io::Result<Checked>, ui: &mut Ui) -> C
         match args.output {
             Form::Json => writeln!(ui.out(), "{}", tell::as_json(&name, vm, checked.lines, verdict))?,
             Form::Text => {
-                let explain = args.explain || args.explain_from.is_some();
-                let text = tell::as_text(&name, vm, verdict, explain);
+                let text = tell::as_text(&name, vm, verdict, args.explains() != Explain::Nothing);
                 ui.out().write_all(text.as_bytes())?;
             }
         }

@@ -142,8 +142,8 @@ pub(super) struct Automaton {
     pub(super) states: Vec<State>,
     /// How many of them, the first ones, are at rest in a machine that has not gone, and in which MIGRATION is not told.
     pub(super) resting: usize,
-    /// Those in which it is, where they were needed.
-    told: Option<std::sync::Arc<[Rest]>>,
+    /// What is told in those in which it is, where it was needed.
+    told: Option<std::sync::Arc<[Edge]>>,
     pub(super) deeds: Vec<Deed>,
     index: HashMap<Key, Rest>,
     edges: Vec<Option<std::sync::Arc<[Edge]>>>,

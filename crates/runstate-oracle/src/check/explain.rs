@@ -21,6 +21,8 @@ pub(super) type Trail = [(Set, Letter, u64)];
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taken {
     pub(super) edge: Edge,
+    /// Before which letter of the trail is done it is taken.
+    pub(super) before: usize,
     /// Which letter of the trail it says first; none where it is silent.
     pub(super) letter: Option<usize>,
 }
@@ -28,20 +30,37 @@ pub(super) struct Taken {
 /// A way through an automaton.
 #[derive(Clone, Debug)]
 pub(super) struct Way {
-    pub(super) automaton: u16,
-    pub(super) begins: Rest,
+    /// Before each letter, and after the last.
+    pub(super) nodes: Vec<Node>,
     pub(super) steps: Vec<Taken>,
+}
+
+impl Way {
+    pub(super) fn automaton(&self, subsets: &Subsets) -> u16 {
+        subsets.place(self.nodes[0]).automaton
+    }
 }
 
 /// So many hypotheses are followed at first, the likeliest; if they all die, all are.
 const BEAM: usize = 48;
 
-/// Finds the cheapest way.
-pub(super) fn way(subsets: &mut Subsets, trail: &Trail) -> Option<Way> {
+/// Finds the cheapest way, perhaps from a given hypothesis.
+pub(super) fn way(subsets: &mut Subsets, trail: &Trail, from: Option<Node>) -> Option<Way> {
     let &(last, letter, _) = trail.last()?;
     let end = subsets.hear(last, letter);
-    let automaton = likeliest(subsets, end)?;
-    through(subsets, trail, automaton, BEAM).or_else(|| through(subsets, trail, automaton, usize::MAX))
+    let begin: Vec<(u32, Node)> = match from {
+        Some(node) => vec![(0, node)],
+        None => {
+            let automaton = likeliest(subsets, end)?;
+            subsets
+                .nodes_of(trail.first()?.0)
+                .iter()
+                .filter(|node| subsets.place(**node).automaton == automaton)
+                .map(|node| (begin(subsets, *node), *node))
+                .collect()
+        }
+    };
+    through(subsets, trail, &begin, BEAM).or_else(|| through(subsets, trail, &begin, usize::MAX))
 }
 
 /// The release people mean where they name none, if it is possible; else the newest that is. A vCPU before qtest.
@@ -74,13 +93,9 @@ struct Step {
 /// The way to a state: its cost, the hypothesis it began with, and the step before.
 type Best = HashMap<Rest, (u32, Node, Option<(Rest, Edge)>)>;
 
-fn through(subsets: &mut Subsets, trail: &Trail, automaton: u16, beam: usize) -> Option<Way> {
-    let mut layer: Vec<(u32, Node)> = subsets
-        .nodes_of(trail.first()?.0)
-        .iter()
-        .filter(|node| subsets.place(**node).automaton == automaton)
-        .map(|node| (begin(subsets, *node), *node))
-        .collect();
+fn through(subsets: &mut Subsets, trail: &Trail, begin: &[(u32, Node)], beam: usize) -> Option<Way> {
+    let automaton = subsets.place(begin.first()?.1).automaton;
+    let mut layer = begin.to_vec();
     let mut layers = Vec::with_capacity(trail.len());
     for &(_, letter, _) in trail {
         layer.sort_unstable();
@@ -93,23 +108,22 @@ fn through(subsets: &mut Subsets, trail: &Trail, automaton: u16, beam: usize) ->
         layers.push(steps);
     }
     let (_, mut node) = layer.into_iter().min()?;
-    let mut steps = Vec::new();
+    let (mut steps, mut nodes) = (Vec::new(), vec![node]);
     for (number, layer) in layers.iter().enumerate().rev() {
         let step = &layer[&node];
         for (at, edge) in step.taken.iter().enumerate().rev() {
             steps.push(Taken {
                 edge: *edge,
+                before: number,
                 letter: (at + 1 == step.taken.len()).then_some(number),
             });
         }
         node = step.from;
+        nodes.push(node);
     }
     steps.reverse();
-    Some(Way {
-        automaton,
-        begins: subsets.place(node).to,
-        steps,
-    })
+    nodes.reverse();
+    Some(Way { nodes, steps })
 }
 
 /// A VM that runs is likelier than one in any other state.

@@ -272,6 +272,34 @@ fn a_part_of_a_long_log_is_explained() {
     reader.feed(log.as_bytes(), &mut |record| checker.hear(record));
     reader.finish(&mut |record| checker.hear(record));
     assert_eq!(heard(&checker.finish()[0]), (501..=1500).collect::<Vec<u64>>());
+    let (mut reader, mut checker) = (Reader::new(None), Checker::new());
+    checker.explain_all();
+    reader.feed(log.as_bytes(), &mut |record| checker.hear(record));
+    reader.finish(&mut |record| checker.hear(record));
+    let verdict = &checker.finish()[0];
+    assert_eq!((verdict.letters, verdict.explained), (3000, 3000));
+    assert_eq!(heard(verdict), (1..=3000).collect::<Vec<u64>>());
+    let begins = |happened: &&Happened| matches!(happened, Happened::Begins { .. });
+    assert_eq!(verdict.explanation.iter().filter(begins).count(), 1);
+    let inferred = |happened: &&Happened| matches!(happened, Happened::Inferred(_));
+    assert_eq!(
+        verdict.explanation.iter().filter(inferred).count(),
+        3000,
+        "each has a cause"
+    );
+}
+
+#[test]
+fn every_client_has_its_account() {
+    let log = told("STOP RESUME @10.0 RESUME STOP @7.2 POWERDOWN");
+    let (mut reader, mut checker) = (Reader::new(None), Checker::new());
+    checker.explain_all();
+    reader.feed(log.as_bytes(), &mut |record| checker.hear(record));
+    reader.finish(&mut |record| checker.hear(record));
+    let verdict = &checker.finish()[0];
+    let begins = |happened: &&Happened| matches!(happened, Happened::Begins { .. });
+    assert_eq!(verdict.explanation.iter().filter(begins).count(), 3);
+    assert_eq!((verdict.letters, verdict.explained), (5, 5));
 }
 
 fn migration(status: &str) -> String {

@@ -38,6 +38,15 @@ pub(super) struct Checked {
     pub(super) broken: Option<String>,
 }
 
+/// What is to be explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Explain {
+    Nothing,
+    End,
+    From(u64),
+    All,
+}
+
 /// What the threads share.
 #[derive(Default)]
 struct Shared {
@@ -50,8 +59,7 @@ struct Shared {
 pub(super) fn all(
     logs: &[PathBuf],
     format: Option<Format>,
-    explain: bool,
-    explain_from: Option<u64>,
+    explain: Explain,
     mut told: impl FnMut(usize, io::Result<Checked>) -> Result<(), Trouble>,
 ) -> Result<(), Trouble> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -63,10 +71,11 @@ pub(super) fn all(
             let (sender, shared) = (sender.clone(), &shared);
             scope.spawn(move || {
                 let mut checker = Checker::new();
-                match explain_from {
-                    Some(line) => checker.explain_from(line),
-                    None if !explain => checker.explain_nothing(),
-                    None => {}
+                match explain {
+                    Explain::Nothing => checker.explain_nothing(),
+                    Explain::End => {}
+                    Explain::From(line) => checker.explain_from(line),
+                    Explain::All => checker.explain_all(),
                 }
                 loop {
                     let number = shared.next.fetch_add(1, Ordering::Relaxed);

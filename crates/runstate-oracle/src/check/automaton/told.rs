@@ -11,7 +11,7 @@ use super::super::{
     letter::Letter,
     word::Word,
 };
-use super::{Automaton, Cause, Found, Rest, State, hear, run, settled};
+use super::{Automaton, Cause, Edge, Found, Rest, State, hear, run, settled};
 
 /// What of a step that was taken is yet to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,16 +119,10 @@ impl Automaton {
     /// Where a VM can be that has just told this of a migration, whatever was told before: a log may begin in the middle of one.
     pub(in super::super) fn in_the_middle(&mut self, letter: Letter) -> Vec<(Rest, Word)> {
         let mut places = Vec::new();
-        for &at in self.told_states().iter() {
-            let state = self.states[at as usize];
-            let mut found = Found::default();
-            self.steps(&state, &mut found);
-            self.steered(&state, &mut found);
-            for edge in found.edges(at) {
-                for (number, _) in edge.word.letters().enumerate().filter(|(_, l)| *l == letter) {
-                    let rest = Word::of(edge.word.letters().skip(number + 1));
-                    places.extend(rest.map(|rest| (edge.to, rest)));
-                }
+        for edge in self.told_edges().iter() {
+            for (number, _) in edge.word.letters().enumerate().filter(|(_, l)| *l == letter) {
+                let rest = Word::of(edge.word.letters().skip(number + 1));
+                places.extend(rest.map(|rest| (edge.to, rest)));
             }
         }
         places.sort_unstable();
@@ -136,11 +130,24 @@ impl Automaton {
         places
     }
 
-    /// Every state at rest of a VM whose migrations are told.
-    fn told_states(&mut self) -> std::sync::Arc<[Rest]> {
+    /// What can be told in any of their states.
+    fn told_edges(&mut self) -> std::sync::Arc<[Edge]> {
         if let Some(known) = &self.told {
             return std::sync::Arc::clone(known);
         }
+        let mut found = Found::default();
+        for at in self.told_states() {
+            let state = self.states[at as usize];
+            self.steps(&state, &mut found);
+            self.steered(&state, &mut found);
+        }
+        let edges: std::sync::Arc<[Edge]> = found.edges(Rest::MAX).into();
+        self.told = Some(std::sync::Arc::clone(&edges));
+        edges
+    }
+
+    /// Every state at rest of a VM whose migrations are told.
+    fn told_states(&mut self) -> Vec<Rest> {
         let mut todo: Vec<Rest> = (0..self.resting as Rest).collect();
         let mut seen: std::collections::HashSet<Rest> = todo.iter().copied().collect();
         let mut all = Vec::new();
@@ -169,8 +176,6 @@ impl Automaton {
                 }));
             }
         }
-        let all: std::sync::Arc<[Rest]> = all.into();
-        self.told = Some(std::sync::Arc::clone(&all));
         all
     }
 

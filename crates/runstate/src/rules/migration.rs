@@ -285,14 +285,14 @@ impl Vm {
     /// `qmp_migrate_cancel()`, `migrate_fd_cancel()`, migration/migration.c.
     pub(crate) fn qmp_migrate_cancel(&mut self, out: &mut impl FnMut(Output)) -> Answer {
         self.migration = match self.migration {
-            Migration::None
-            | Migration::Completed
-            | Migration::Failed
-            | Migration::Cancelled
-            | Migration::Cancelling
+            Migration::None | Migration::Completed | Migration::Failed | Migration::Cancelled => {
+                return Answer::Done;
+            }
+            // One that is being cancelled counts as running, and is set to what it is: MIGRATION says so again.
+            Migration::Cancelling
             | Migration::CancellingStopped
             | Migration::CancellingColo
-            | Migration::CancellingForever => return Answer::Done,
+            | Migration::CancellingForever => self.migration,
             Migration::Postcopy | Migration::PostcopyPaused | Migration::PostcopyRecover
                 if self.release.refuses_cancel_in_postcopy() =>
             {

@@ -52,7 +52,14 @@ impl Owes {
         let recovery = [S::PostcopyPaused, S::PostcopyRecover, S::PostcopyActive];
         match self {
             Self::Nothing => Vec::new(),
-            Self::The(letter) => vec![(letter, Self::Nothing)],
+            Self::The(letter) => {
+                let mut paid = vec![(letter, Self::Nothing)];
+                // It is cancelled once more, or, while it is failing, all the same.
+                if matches!(letter.as_migration(), Some(S::Cancelled | S::Failed)) {
+                    paid.push((migration(S::Cancelling), Self::The(migration(S::Cancelled))));
+                }
+                paid
+            }
             Self::Background => {
                 let cancelled = Self::The(migration(S::Cancelled));
                 let mut paid = ends(&[S::Completed, S::Failed]);
@@ -91,7 +98,7 @@ impl State {
     fn has_told_the_end(&self) -> bool {
         use MigrationStatus as S;
         let last = self.told.last().and_then(Letter::as_migration);
-        matches!(last, Some(S::Completed | S::Failing | S::Failed))
+        matches!(last, Some(S::Completed | S::Failed))
     }
 
     /// Whether a client can do this, or an incoming migration can go on in silence.
@@ -237,7 +244,8 @@ impl Automaton {
                 }
                 let aside = step == Told::Goes(From::Aside);
                 // Where it was going does not matter any more.
-                let told = if aside && !state.has_told_the_end() {
+                let failing = state.told.last() == Some(migration(S::Failing));
+                let told = if aside && !failing {
                     Word::SILENCE
                 } else {
                     state.told
@@ -382,7 +390,7 @@ impl Automaton {
 
 /// Whether there is nothing to a step but what is told of it.
 fn is_all_told(vm: &Vm, rest: Word, next: &Vm) -> bool {
-    rest.letters().all(is_told) && vm.run_state() == next.run_state() && !next.is_gone()
+    rest.len() == 1 && rest.letters().all(is_told) && vm.run_state() == next.run_state() && !next.is_gone()
 }
 
 /// What is left of a step when this was told.

@@ -148,6 +148,9 @@ fn real_logs_read_well() {
         ("qemu-7.2.22-trace.log", 1),
         ("qemu-7.2.22-trace-timestamps.log", 1),
         ("qemu-11.1.3-trace.log", 1),
+        ("qemu-7.2.22-cancelled-twice.log", 1),
+        ("qemu-11.1.3-cancelled-twice.log", 1),
+        ("qemu-11.1.3-postcopy-fails.log", 1),
     ]
     .into_iter()
     .fold((0, 0), |(vms, possible), (name, count)| {

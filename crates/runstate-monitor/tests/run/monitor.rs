@@ -57,6 +57,23 @@ pub(crate) fn negotiated(release: Release, options: &str) -> Monitor {
     monitor
 }
 
+/// Each command with its arguments is refused with these words, or done where there are none.
+pub(crate) fn answers(monitor: &mut Monitor, commands: &[(&str, &str, &str)]) {
+    for (command, arguments, error) in commands {
+        let said = ask(
+            monitor,
+            0,
+            &format!("{{'execute':'{command}','arguments':{{{arguments}}}}}"),
+        );
+        let [reply] = &said[..] else {
+            panic!("one answer to {command} {arguments}: {said:?}")
+        };
+        let reply = plain(reply);
+        let desc = reply.get("error").and_then(|error| error.get("desc")?.as_str());
+        assert_eq!(desc.unwrap_or_default(), *error, "{command} {arguments}");
+    }
+}
+
 /// A message without its timestamp, as the recordings have it.
 pub(crate) fn plain(message: &str) -> Value {
     let mut value = Value::parse(message.as_bytes()).expect("the monitor prints JSON");
@@ -242,106 +259,100 @@ fn objects_and_character_devices_come_and_go() {
         "-object secret,id=s0,data=x -chardev null,id=c0 -device isa-serial,chardev=c0",
     );
     // Recorded on 7.2.22 and 11.1.3.
-    for (command, arguments, error) in [
-        ("object-add", "'id':'x'", "Parameter 'qom-type' is missing"),
-        (
-            "object-add",
-            "'qom-type':'nope','id':'x'",
-            "Parameter 'qom-type' does not accept value 'nope'",
-        ),
-        (
-            "object-add",
-            "'qom-type':'memory-backend-ram','size':1",
-            "Parameter 'id' is missing",
-        ),
-        (
-            "object-add",
-            "'qom-type':'memory-backend-ram','id':'r'",
-            "Parameter 'size' is missing",
-        ),
-        (
-            "object-add",
-            "'qom-type':'memory-backend-ram','id':'r','size':'1'",
-            "Parameter 'size' expects uint64",
-        ),
-        (
-            "object-add",
-            "'qom-type':'memory-backend-ram','id':'r','size':1,'sized':1",
-            "Parameter 'sized' is unexpected",
-        ),
-        (
-            "object-add",
-            "'qom-type':'memory-backend-ram','id':'r','size':0",
-            "property 'size' of memory-backend-ram doesn't take value '0'",
-        ),
-        (
-            "object-add",
-            "'qom-type':'memory-backend-ram','id':'r','size':4096",
-            "",
-        ),
-        (
-            "object-add",
-            "'qom-type':'memory-backend-ram','id':'r','size':4096",
-            "attempt to add duplicate property 'r' to object (type 'container')",
-        ),
-        ("object-del", "'ida':'r'", "Parameter 'id' is missing"),
-        ("object-del", "'id':'r'", ""),
-        ("object-del", "'id':'r'", "object 'r' not found"),
-        ("object-del", "'id':'s0'", ""),
-        ("chardev-add", "'id':'c1','backend':{'type':'null','data':{}}", ""),
-        (
-            "chardev-add",
-            "'id':'c1','backend':{'type':'null','data':{}}",
-            "Chardev with id 'c1' already exists",
-        ),
-        (
-            "chardev-add",
-            "'id':'c2','backend':{'type':'nope','data':{}}",
-            "Parameter 'type' does not accept value 'nope'",
-        ),
-        (
-            "chardev-add",
-            "'id':'c2','backend':{}",
-            "Parameter 'backend.type' is missing",
-        ),
-        ("chardev-remove", "'id':'c1'", ""),
-        ("chardev-remove", "'id':'c1'", "Chardev 'c1' not found"),
-        ("chardev-remove", "'id':'c0'", "Chardev 'c0' is busy"),
-        (
-            "qom-set",
-            "'path':'/machine','property':'rtc-time'",
-            "Parameter 'value' is missing",
-        ),
-        (
-            "qom-set",
-            "'path':'/nope','property':'x','value':1",
-            "Device '/nope' not found",
-        ),
-        (
-            "qom-list-properties",
-            "'typename':'nope'",
-            "Class 'nope' not found",
-        ),
-        (
-            "device-list-properties",
-            "'typename':'nope'",
-            "Device 'nope' not found",
-        ),
-        (
-            "query-cpu-model-expansion",
-            "'type':'full','model':{'name':'nope'}",
-            "CPU model 'nope' not found",
-        ),
-    ] {
-        let said = ask(
-            &mut monitor,
-            0,
-            &format!("{{'execute':'{command}','arguments':{{{arguments}}}}}"),
-        );
-        let reply = plain(&said[0]);
-        let desc = reply.get("error").and_then(|error| error.get("desc")?.as_str());
-        assert_eq!(desc.unwrap_or_default(), error, "{command} {arguments}");
-    }
+    answers(
+        &mut monitor,
+        &[
+            ("object-add", "'id':'x'", "Parameter 'qom-type' is missing"),
+            (
+                "object-add",
+                "'qom-type':'nope','id':'x'",
+                "Parameter 'qom-type' does not accept value 'nope'",
+            ),
+            (
+                "object-add",
+                "'qom-type':'memory-backend-ram','size':1",
+                "Parameter 'id' is missing",
+            ),
+            (
+                "object-add",
+                "'qom-type':'memory-backend-ram','id':'r'",
+                "Parameter 'size' is missing",
+            ),
+            (
+                "object-add",
+                "'qom-type':'memory-backend-ram','id':'r','size':'1'",
+                "Parameter 'size' expects uint64",
+            ),
+            (
+                "object-add",
+                "'qom-type':'memory-backend-ram','id':'r','size':1,'sized':1",
+                "Parameter 'sized' is unexpected",
+            ),
+            (
+                "object-add",
+                "'qom-type':'memory-backend-ram','id':'r','size':0",
+                "property 'size' of memory-backend-ram doesn't take value '0'",
+            ),
+            (
+                "object-add",
+                "'qom-type':'memory-backend-ram','id':'r','size':4096",
+                "",
+            ),
+            (
+                "object-add",
+                "'qom-type':'memory-backend-ram','id':'r','size':4096",
+                "attempt to add duplicate property 'r' to object (type 'container')",
+            ),
+            ("object-del", "'ida':'r'", "Parameter 'id' is missing"),
+            ("object-del", "'id':'r'", ""),
+            ("object-del", "'id':'r'", "object 'r' not found"),
+            ("object-del", "'id':'s0'", ""),
+            ("chardev-add", "'id':'c1','backend':{'type':'null','data':{}}", ""),
+            (
+                "chardev-add",
+                "'id':'c1','backend':{'type':'null','data':{}}",
+                "Chardev with id 'c1' already exists",
+            ),
+            (
+                "chardev-add",
+                "'id':'c2','backend':{'type':'nope','data':{}}",
+                "Parameter 'type' does not accept value 'nope'",
+            ),
+            (
+                "chardev-add",
+                "'id':'c2','backend':{}",
+                "Parameter 'backend.type' is missing",
+            ),
+            ("chardev-remove", "'id':'c1'", ""),
+            ("chardev-remove", "'id':'c1'", "Chardev 'c1' not found"),
+            ("chardev-remove", "'id':'c0'", "Chardev 'c0' is busy"),
+            (
+                "qom-set",
+                "'path':'/machine','property':'rtc-time'",
+                "Parameter 'value' is missing",
+            ),
+            (
+                "qom-set",
+                "'path':'/nope','property':'x','value':1",
+                "Device '/nope' not found",
+            ),
+            (
+                "qom-list-properties",
+                "'typename':'nope'",
+                "Class 'nope' not found",
+            ),
+            (
+                "device-list-properties",
+                "'typename':'nope'",
+                "Device 'nope' not found",
+            ),
+            (
+                "query-cpu-model-expansion",
+                "'type':'full','model':{'name':'nope'}",
+                "CPU model 'nope' not found",
+            ),
+        ],
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use runstate::Release;
 use runstate_monitor::monitor::Carries;
 use runstate_monitor::options::{MonitorMode, Options};
 
-use crate::monitor::{ask, launch, negotiated, sent, words};
+use crate::monitor::{answers, ask, launch, negotiated, sent, words};
 
 fn parse(release: Release, line: &str) -> Result<Options, String> {
     let read = &mut |_: &str| Err(io::ErrorKind::NotFound.into());
@@ -154,77 +154,68 @@ fn monitors_come_and_go() {
         "-chardev null,id=n0 -chardev null,id=n1 -object monitor-hmp,id=h0,chardev=n0",
     );
     let add = "object-add";
-    for (command, arguments, error) in [
-        (
-            add,
-            "'qom-type':'monitor-qmp','id':'m'",
-            "Parameter 'chardev' is missing",
-        ),
-        (
-            add,
-            "'qom-type':'monitor-qmp','id':'m','chardev':'zz'",
-            "chardev \\\"zz\\\" not found",
-        ),
-        (
-            add,
-            "'qom-type':'monitor-qmp','id':'m','chardev':'n0'",
-            "chardev 'n0' is already in use",
-        ),
-        (
-            add,
-            "'qom-type':'monitor-qmp','id':'m','chardev':'n1','bogus':1",
-            "Parameter 'bogus' is unexpected",
-        ),
-        (
-            add,
-            "'qom-type':'monitor-qmp','id':'m','chardev':'n1','pretty':'on'",
-            "Invalid parameter type for 'pretty', expected: boolean",
-        ),
-        (
-            add,
-            "'qom-type':'monitor-qmp','id':'m','chardev':'n1','close-action':'foo'",
-            "Parameter 'close-action' does not accept value 'foo'",
-        ),
-        (add, "'qom-type':'monitor-qmp','id':'m','chardev':'n1'", ""),
-        (
-            add,
-            "'qom-type':'monitor-qmp','id':'m','chardev':'n1'",
-            "attempt to add duplicate property 'm' to object (type 'container')",
-        ),
-        (
-            add,
-            "'qom-type':'monitor-qmp','id':'o','chardev':'n1'",
-            "chardev 'n1' is already in use",
-        ),
-        // What failed left nothing behind.
-        ("object-del", "'id':'o'", "object 'o' not found"),
-        ("chardev-remove", "'id':'n1'", "Chardev 'n1' is busy"),
-        (
-            "object-del",
-            "'id':'compat_monitor0'",
-            "Cannot delete the current QMP monitor",
-        ),
-        (
-            "object-del",
-            "'id':'h0'",
-            "Deleting HMP monitors is not supported",
-        ),
-        ("object-del", "'id':'m'", ""),
-        ("object-del", "'id':'m'", "object 'm' not found"),
-        ("chardev-remove", "'id':'n1'", ""),
-    ] {
-        let said = ask(
-            &mut monitor,
-            0,
-            &format!("{{'execute':'{command}','arguments':{{{arguments}}}}}"),
-        );
-        let as_said = if error.is_empty() {
-            said == [r#"{"return": {}}"#]
-        } else {
-            said.len() == 1 && said[0].contains(&format!("\"desc\": \"{error}"))
-        };
-        assert!(as_said, "{command} {arguments}: {said:?}");
-    }
+    answers(
+        &mut monitor,
+        &[
+            (
+                add,
+                "'qom-type':'monitor-qmp','id':'m'",
+                "Parameter 'chardev' is missing",
+            ),
+            (
+                add,
+                "'qom-type':'monitor-qmp','id':'m','chardev':'zz'",
+                "chardev \"zz\" not found",
+            ),
+            (
+                add,
+                "'qom-type':'monitor-qmp','id':'m','chardev':'n0'",
+                "chardev 'n0' is already in use",
+            ),
+            (
+                add,
+                "'qom-type':'monitor-qmp','id':'m','chardev':'n1','bogus':1",
+                "Parameter 'bogus' is unexpected",
+            ),
+            (
+                add,
+                "'qom-type':'monitor-qmp','id':'m','chardev':'n1','pretty':'on'",
+                "Invalid parameter type for 'pretty', expected: boolean",
+            ),
+            (
+                add,
+                "'qom-type':'monitor-qmp','id':'m','chardev':'n1','close-action':'foo'",
+                "Parameter 'close-action' does not accept value 'foo'",
+            ),
+            (add, "'qom-type':'monitor-qmp','id':'m','chardev':'n1'", ""),
+            (
+                add,
+                "'qom-type':'monitor-qmp','id':'m','chardev':'n1'",
+                "attempt to add duplicate property 'm' to object (type 'container')",
+            ),
+            (
+                add,
+                "'qom-type':'monitor-qmp','id':'o','chardev':'n1'",
+                "chardev 'n1' is already in use",
+            ),
+            // What failed left nothing behind.
+            ("object-del", "'id':'o'", "object 'o' not found"),
+            ("chardev-remove", "'id':'n1'", "Chardev 'n1' is busy"),
+            (
+                "object-del",
+                "'id':'compat_monitor0'",
+                "Cannot delete the current QMP monitor",
+            ),
+            (
+                "object-del",
+                "'id':'h0'",
+                "Deleting HMP monitors is not supported",
+            ),
+            ("object-del", "'id':'m'", ""),
+            ("object-del", "'id':'m'", "object 'm' not found"),
+            ("chardev-remove", "'id':'n1'", ""),
+        ],
+    );
 }
 
 #[test]

@@ -126,8 +126,7 @@ fn go_event(vm: VmId, line: &[u8], column: usize, out: &mut Out<'_>) {
         }
     }
     let kind = EventKind::from_name(name);
-    // Nothing is odd here: it was all read.
-    let _read = data.event(kind, name, None, !map.is_empty(), &mut |heard: Heard<'_>| {
+    data.event(kind, name, None, !map.is_empty(), &mut |heard: Heard<'_>| {
         out.heard(vm, column, heard);
     });
 }

@@ -115,7 +115,7 @@ impl Libvirt {
 
     fn greet(&mut self, text: &[u8], out: &mut Out<'_>) {
         let mut greeting = None;
-        let read = super::message::read(text, 0, &mut |heard| {
+        let read = super::message::read(text, &mut |heard| {
             if let Heard::Greeting(Greeting { version, package }) = heard {
                 greeting = Some((version, package.to_owned()));
             }

@@ -10,20 +10,20 @@ const LONG: usize = 256;
 /// How QEMU begins an event.
 const USUAL_EVENT: &[u8; 26] = b"{\"timestamp\": {\"seconds\": ";
 
-/// Reads the message that begins at this byte of the text and emits what it says. Returns where it ends; nothing has been
-/// emitted when it is [`Odd`].
+/// Reads the message that begins the text and emits what it says. Returns what follows it; nothing has been emitted when
+/// it is [`Odd`].
 #[inline]
-pub(super) fn read<'a>(text: &'a [u8], at: usize, emit: &mut impl FnMut(Heard<'a>)) -> Result<usize, Odd> {
+pub(super) fn read<'a>(text: &'a [u8], emit: &mut impl FnMut(Heard<'a>)) -> Result<&'a [u8], Odd> {
     // Each way has a cursor of its own, which stays in registers.
-    let mut cursor = Cursor::at(text, at);
+    let mut cursor = Cursor::new(text);
     if usual_event(&mut cursor, emit)? {
-        return Ok(cursor.at);
+        return Ok(cursor.rest);
     }
-    let mut cursor = Cursor::at(text, at);
+    let mut cursor = Cursor::new(text);
     if event_in_any_order(&mut cursor, emit)? {
-        return Ok(cursor.at);
+        return Ok(cursor.rest);
     }
-    any_message(text, at, emit)
+    any_message(text, emit)
 }
 
 /// An event exactly as QEMU prints it: `{"timestamp": {"seconds": S, "microseconds": U}, "event": "NAME"`, then `}` or
@@ -47,11 +47,11 @@ fn usual_event<'a>(cursor: &mut Cursor<'a>, emit: &mut impl FnMut(Heard<'a>)) ->
         microseconds,
     });
     let Some(kind) = EventKind::of(name) else {
-        let rest = cursor.rest();
+        let rest = cursor.rest;
         if !ends_message(rest) {
             return Ok(false);
         }
-        cursor.finish();
+        cursor.rest = &[];
         other_event(name, timestamp, rest.len() > 1, emit)?;
         return Ok(true);
     };
@@ -64,7 +64,7 @@ fn usual_event<'a>(cursor: &mut Cursor<'a>, emit: &mut impl FnMut(Heard<'a>)) ->
     if !cursor.eat(b'}') {
         return Ok(false);
     }
-    data.event(kind, kind.name(), timestamp, has_data, emit)?;
+    data.event(kind, kind.name(), timestamp, has_data, emit);
     Ok(true)
 }
 
@@ -110,15 +110,15 @@ fn event_in_any_order<'a>(cursor: &mut Cursor<'a>, emit: &mut impl FnMut(Heard<'
     }
     let Some(name) = name else { return Ok(false) };
     match EventKind::of(name) {
-        Some(kind) => data.event(kind, kind.name(), when, has_data, emit)?,
+        Some(kind) => data.event(kind, kind.name(), when, has_data, emit),
         None => other_event(name, when, has_data, emit)?,
     }
     Ok(true)
 }
 
 /// Any message, in any order of its members.
-fn any_message<'a>(text: &'a [u8], start: usize, emit: &mut impl FnMut(Heard<'a>)) -> Result<usize, Odd> {
-    let mut cursor = Cursor::at(text, start);
+fn any_message<'a>(text: &'a [u8], emit: &mut impl FnMut(Heard<'a>)) -> Result<&'a [u8], Odd> {
+    let mut cursor = Cursor::new(text);
     let mut parts = Parts::default();
     let mut more = cursor.open()?;
     while more {
@@ -138,12 +138,12 @@ fn any_message<'a>(text: &'a [u8], start: usize, emit: &mut impl FnMut(Heard<'a>
             b"id" => parts.id = Some(utf8(cursor.value()?)?),
             b"return" => {
                 parts.returned = Some(status(cursor.clone()));
-                if cursor.rest().len() > LONG && ends_message(cursor.rest()) {
+                if cursor.rest.len() > LONG && ends_message(cursor.rest) {
                     // What remains is the result and perhaps the id.
-                    if let Some(id) = trailing_id(&text[start..]) {
+                    if let Some(id) = trailing_id(text) {
                         parts.id = Some(utf8(id)?);
                     }
-                    cursor.finish();
+                    cursor.rest = &[];
                     break;
                 }
                 cursor.value()?;
@@ -157,7 +157,7 @@ fn any_message<'a>(text: &'a [u8], start: usize, emit: &mut impl FnMut(Heard<'a>
         more = cursor.more()?;
     }
     parts.emit(emit)?;
-    Ok(cursor.at)
+    Ok(cursor.rest)
 }
 
 #[inline(always)]
@@ -185,7 +185,7 @@ fn timestamp(cursor: &mut Cursor<'_>) -> Result<Timestamp, Odd> {
 
 /// The StatusInfo here, if it is one.
 fn status(mut cursor: Cursor<'_>) -> Option<Status<'_>> {
-    let first = cursor.rest().strip_prefix(b"{")?.trim_ascii_start();
+    let first = cursor.rest.strip_prefix(b"{")?.trim_ascii_start();
     let known = [&b"\"status\""[..], b"\"running\"", b"\"singlestep\""];
     if !known.iter().any(|key| first.starts_with(key)) {
         return None;
@@ -302,13 +302,9 @@ impl<'a> Parts<'a> {
     /// Emits what the message says. qmp-shell's log has a command and its reply in one object.
     pub(super) fn emit(&self, emit: &mut impl FnMut(Heard<'a>)) -> Result<(), Odd> {
         if let Some(name) = self.event {
-            return self.data.event(
-                EventKind::from_name(name),
-                name,
-                self.timestamp,
-                self.has_data,
-                emit,
-            );
+            let kind = EventKind::from_name(name);
+            self.data.event(kind, name, self.timestamp, self.has_data, emit);
+            return Ok(());
         }
         let mut heard = false;
         if let Some(name) = self.execute {
@@ -356,8 +352,6 @@ pub(super) enum Member<T> {
     Found(T),
     /// Of another type.
     Wrong,
-    /// A string that the quick way does not read.
-    Odd,
 }
 
 impl<'a> Data<'a> {
@@ -411,32 +405,27 @@ impl<'a> Data<'a> {
         timestamp: Option<Timestamp>,
         has_data: bool,
         emit: &mut impl FnMut(Heard<'a>),
-    ) -> Result<(), Odd> {
+    ) {
         let mut event = Event::new(kind, name);
         event.timestamp = timestamp;
         event.has_data = has_data;
-        if !has_data {
-            emit(Heard::Event(event));
-            return Ok(());
-        }
-        let mut wrong = [None; 2];
         match kind {
             EventKind::Shutdown | EventKind::Reset => {
-                event.guest = self.guest.take("guest", &mut wrong[0])?;
-                event.reason = self.reason.take("reason", &mut wrong[1])?;
+                event.guest = self.guest.take("guest", "true or false", emit);
+                event.reason = self.reason.take("reason", "a string", emit);
             }
             EventKind::Watchdog | EventKind::GuestPanicked | EventKind::GuestCrashloaded => {
-                event.action = self.action.take("action", &mut wrong[0])?;
+                event.action = self.action.take("action", "a string", emit);
             }
             EventKind::MemoryFailure => {
-                event.action = self.action.take("action", &mut wrong[0])?;
-                event.detail = self.recipient.take("recipient", &mut wrong[1])?;
+                event.action = self.action.take("action", "a string", emit);
+                event.detail = self.recipient.take("recipient", "a string", emit);
             }
             EventKind::BlockIoError => {
-                event.action = self.action.take("action", &mut wrong[0])?;
-                event.detail = self.operation.take("operation", &mut wrong[1])?;
+                event.action = self.action.take("action", "a string", emit);
+                event.detail = self.operation.take("operation", "a string", emit);
             }
-            EventKind::Migration => event.detail = self.status.take("status", &mut wrong[0])?,
+            EventKind::Migration => event.detail = self.status.take("status", "a string", emit),
             EventKind::Powerdown
             | EventKind::Stop
             | EventKind::Resume
@@ -446,47 +435,35 @@ impl<'a> Data<'a> {
             | EventKind::GuestPvshutdown
             | EventKind::Other => {}
         }
-        for member in wrong.into_iter().flatten() {
-            let expected = if member == "guest" {
-                "true or false"
-            } else {
-                "a string"
-            };
-            emit(Heard::Trouble(Trouble {
-                kind: TroubleKind::WrongType { member, expected },
-                column: 0,
-            }));
-        }
         emit(Heard::Event(event));
-        Ok(())
     }
 }
 
 impl<T: Copy> Member<T> {
-    fn take(self, name: &'static str, wrong: &mut Option<&'static str>) -> Result<Option<T>, Odd> {
+    /// The member's value, if it is of the type that is expected.
+    fn take<'a>(
+        self,
+        member: &'static str,
+        expected: &'static str,
+        emit: &mut impl FnMut(Heard<'a>),
+    ) -> Option<T> {
         match self {
-            Self::Absent => Ok(None),
-            Self::Found(value) => Ok(Some(value)),
+            Self::Absent => None,
+            Self::Found(value) => Some(value),
             Self::Wrong => {
-                *wrong = Some(name);
-                Ok(None)
+                let kind = TroubleKind::WrongType { member, expected };
+                emit(Heard::Trouble(Trouble { kind, column: 0 }));
+                None
             }
-            Self::Odd => Err(Odd),
         }
     }
 }
 
 #[inline(always)]
 fn string<'a>(cursor: &mut Cursor<'a>) -> Result<Member<&'a str>, Odd> {
-    if cursor.peek() != Some(b'"') {
-        cursor.value()?;
-        return Ok(Member::Wrong);
+    if cursor.peek() == Some(b'"') {
+        return cursor.text().map(Member::Found);
     }
-    let start = cursor.at;
-    if let Ok(text) = cursor.text() {
-        return Ok(Member::Found(text));
-    }
-    cursor.at = start;
     cursor.value()?;
-    Ok(Member::Odd)
+    Ok(Member::Wrong)
 }

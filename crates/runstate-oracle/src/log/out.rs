@@ -36,6 +36,7 @@ pub(super) struct Out<'s> {
 
 impl Out<'_> {
     /// The VM of this key, and a diagnostic if there are too many.
+    #[inline]
     pub(super) fn vm(&mut self, key: &[u8]) -> Option<VmId> {
         let vm = self.vms.of(key);
         self.told_apart(vm)
@@ -111,26 +112,24 @@ impl Out<'_> {
     /// put a line end behind a command, and one read from a socket may have several messages.
     pub(super) fn messages(&mut self, vm: VmId, text: &[u8], column: usize) {
         let text = text.trim_ascii_end();
-        let mut at = 0;
-        loop {
-            at += text[at..].len() - text[at..].trim_ascii_start().len();
-            if at == text.len() {
-                return;
-            }
-            let read = message::read(text, at, &mut |heard| self.heard(vm, column + at, heard));
-            let Ok(end) = read else {
-                odd::read(&text[at..], &mut |within, heard| {
-                    self.heard(vm, column + at + within, heard);
+        let mut rest = text;
+        while !rest.is_empty() {
+            rest = rest.trim_ascii_start();
+            let column = column + (text.len() - rest.len());
+            let read = message::read(rest, &mut |heard| self.heard(vm, column, heard));
+            let Ok(behind) = read else {
+                odd::read(rest, &mut |within, heard| {
+                    self.heard(vm, column + within, heard);
                 });
                 return;
             };
-            at = end;
+            rest = behind;
         }
     }
 
     /// Reads the message that begins this text, whatever follows it.
     pub(super) fn first_message(&mut self, vm: VmId, text: &[u8], column: usize) {
-        if message::read(text, 0, &mut |heard| self.heard(vm, column, heard)).is_err() {
+        if message::read(text, &mut |heard| self.heard(vm, column, heard)).is_err() {
             let mut first = None;
             odd::read(text, &mut |at, heard| {
                 if *first.get_or_insert(at) == at {

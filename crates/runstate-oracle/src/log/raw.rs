@@ -25,13 +25,13 @@ impl super::FormatReader for Raw {
             }
             self.finish(out);
         }
-        if line.first() == Some(&b'{') && line.trim_ascii_end().last() == Some(&b'}') {
+        let text = line.trim_ascii_end();
+        if let [b'{', .., b'}'] = text {
             if let Some(vm) = out.vm(b"") {
-                out.messages(vm, line, 0);
+                out.messages(vm, text, 0);
             }
             return true;
         }
-        let text = line.trim_ascii_end();
         if text.is_empty() {
             return true;
         }

@@ -155,6 +155,15 @@ macro_rules! event_kinds {
                 Self::of(name.as_bytes()).unwrap_or(Self::Other)
             }
 
+            /// The event of this name, if it is not another one.
+            #[inline]
+            pub(crate) fn of(name: &[u8]) -> Option<Self> {
+                match name {
+                    $(name if name == $name.as_bytes() => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
             /// Its name; empty for `Other`.
             #[must_use]
             pub const fn name(self) -> &'static str {
@@ -200,43 +209,7 @@ event_kinds! {
     Migration = "MIGRATION",
 }
 
-/// Found by trying: with it no two names have the same slot.
-const SLOT_FACTOR: usize = 5;
-
-/// The events by [`EventKind::slot`] of their names.
-const BY_NAME: [EventKind; 32] = {
-    let mut table = [EventKind::Other; 32];
-    let mut i = 0;
-    while i < EventKind::ALL.len() {
-        let kind = EventKind::ALL[i];
-        let slot = EventKind::slot(kind.name().as_bytes());
-        assert!(
-            matches!(table[slot], EventKind::Other),
-            "no two events share a slot"
-        );
-        table[slot] = kind;
-        i += 1;
-    }
-    table
-};
-
 impl EventKind {
-    /// A place for each name: a comparison with one name, not with all.
-    #[inline]
-    const fn slot(name: &[u8]) -> usize {
-        match name {
-            [first, ..] => (name.len() * SLOT_FACTOR + *first as usize) % 32,
-            [] => 0,
-        }
-    }
-
-    /// The event of this name, if it is not another one.
-    #[inline]
-    pub(crate) fn of(name: &[u8]) -> Option<Self> {
-        let kind = BY_NAME[Self::slot(name)];
-        (kind.name().as_bytes() == name && !name.is_empty()).then_some(kind)
-    }
-
     /// The event of this number in `QAPIEvent`, if that is the same in 6.0 to 11.1: run-state.json is the first module
     /// that has events, and up to GUEST_CRASHLOADED its events have not changed since 5.0.
     #[must_use]

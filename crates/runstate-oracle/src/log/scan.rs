@@ -9,19 +9,15 @@ use memchr::{memchr_iter, memchr2, memrchr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Odd;
 
+/// What is left of the text.
 #[derive(Clone, Debug)]
 pub(super) struct Cursor<'a> {
-    bytes: &'a [u8],
-    pub(super) at: usize,
+    pub(super) rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
-        Self::at(bytes, 0)
-    }
-
-    pub(super) const fn at(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+    pub(super) const fn new(text: &'a [u8]) -> Self {
+        Self { rest: text }
     }
 
     /// Skips white space.
@@ -31,7 +27,7 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(super) fn blank(&mut self) {
         if let Some(b' ' | b'\t' | b'\r' | b'\n') = self.peek() {
-            self.at = blank_end(self.bytes, self.at);
+            self.rest = self.rest.trim_ascii_start();
         }
     }
 
@@ -39,30 +35,27 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     fn separator(&mut self, byte: u8) -> Result<(), Odd> {
         // QEMU's way, most others' way, any way.
-        if self.bytes.get(self.at) == Some(&byte) {
-            match self.bytes.get(self.at + 1..self.at + 3) {
-                Some([b' ', next]) if *next > b' ' => self.at += 2,
-                Some([next, _]) if *next > b' ' => self.at += 1,
-                Some(_) | None => {
-                    self.at += 1;
-                    self.blank();
-                }
+        match self.rest {
+            [first, b' ', rest @ ..] if *first == byte && rest.first() > Some(&b' ') => self.rest = rest,
+            [first, rest @ ..] if *first == byte && rest.first() > Some(&b' ') => self.rest = rest,
+            _ => {
+                self.blank();
+                self.expect(byte)?;
+                self.blank();
             }
-            return Ok(());
         }
-        self.blank();
-        self.expect(byte)?;
-        self.blank();
         Ok(())
     }
 
     #[inline(always)]
     pub(super) fn eat(&mut self, byte: u8) -> bool {
-        if self.peek() == Some(byte) {
-            self.at += 1;
-            return true;
+        match self.rest {
+            [first, rest @ ..] if *first == byte => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
         }
-        false
     }
 
     #[inline(always)]
@@ -73,11 +66,13 @@ impl<'a> Cursor<'a> {
     /// Skips exactly this text, if it is here.
     #[inline(always)]
     pub(super) fn literal<const N: usize>(&mut self, text: &[u8; N]) -> bool {
-        let found = self.rest().first_chunk() == Some(text);
-        if found {
-            self.at += N;
+        match self.rest.split_first_chunk() {
+            Some((first, rest)) if first == text => {
+                self.rest = rest;
+                true
+            }
+            Some(_) | None => false,
         }
-        found
     }
 
     /// A string without escapes, quotes not included.
@@ -90,10 +85,9 @@ impl<'a> Cursor<'a> {
     /// The same, behind the opening quote.
     #[inline(always)]
     pub(super) fn closed_string(&mut self) -> Result<&'a [u8], Odd> {
-        let rest = self.rest();
-        let length = string_length(rest)?;
-        self.at += length + 1;
-        Ok(&rest[..length])
+        let (string, rest) = self.rest.split_at(string_length(self.rest)?);
+        self.rest = &rest[1..];
+        Ok(string)
     }
 
     /// The same as UTF-8.
@@ -102,28 +96,27 @@ impl<'a> Cursor<'a> {
         utf8(self.string()?)
     }
 
+    /// Digits. Of a number with a fraction or an exponent the rest is left over, where no caller takes it.
     #[inline(always)]
     pub(super) fn integer(&mut self) -> Result<i64, Odd> {
         let negative = self.eat(b'-');
-        let mut value = 0_u64;
-        let mut digits = 0;
-        loop {
-            let (count, part) = eight_digits(self.rest());
-            self.at += count;
-            digits += count;
-            // 18 digits fit; what has more is no time and no version.
-            if digits > 18 {
-                return Err(Odd);
-            }
-            value = value * POWERS[count] + part;
-            if count < 8 {
-                break;
+        let (mut digits, mut value) = eight_digits(self.rest);
+        self.rest = &self.rest[digits..];
+        if digits == 8 {
+            // A time in seconds has ten: two more are quicker by themselves.
+            while let [digit @ b'0'..=b'9', rest @ ..] = self.rest {
+                // 18 digits fit; what has more is no time and no version.
+                if digits == 18 {
+                    return Err(Odd);
+                }
+                value = value * 10 + i64::from(digit - b'0');
+                digits += 1;
+                self.rest = rest;
             }
         }
-        if digits == 0 || matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
+        if digits == 0 {
             return Err(Odd);
         }
-        let value = i64::try_from(value).map_err(|_| Odd)?;
         Ok(if negative { -value } else { value })
     }
 
@@ -141,9 +134,9 @@ impl<'a> Cursor<'a> {
     /// Skips a value of any kind and returns its text.
     #[inline(always)]
     pub(super) fn value(&mut self) -> Result<&'a [u8], Odd> {
-        let start = self.at;
-        self.at = value_end(self.bytes, start)?;
-        Ok(&self.bytes[start..self.at])
+        let (value, rest) = self.rest.split_at(value_length(self.rest)?);
+        self.rest = rest;
+        Ok(value)
     }
 
     /// Enters an object. Has it a first member?
@@ -177,12 +170,12 @@ impl<'a> Cursor<'a> {
     /// than finding out where the name ends.
     #[inline(always)]
     pub(super) fn key<const N: usize>(&mut self, quoted: &[u8; N]) -> bool {
-        let start = self.at;
+        let start = self.rest;
         if !self.literal(quoted) {
             return false;
         }
         if self.separator(b':').is_err() {
-            self.at = start;
+            self.rest = start;
             return false;
         }
         true
@@ -205,38 +198,20 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     pub(super) fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    #[inline(always)]
-    pub(super) fn rest(&self) -> &'a [u8] {
-        &self.bytes[self.at..]
-    }
-
-    pub(super) fn finish(&mut self) {
-        self.at = self.bytes.len();
+        self.rest.first().copied()
     }
 }
 
-/// Where the white space ends that begins here.
-fn blank_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\t' | b'\r' | b'\n') = bytes.get(at) {
-        at += 1;
-    }
-    at
-}
-
-/// Where the value that begins here ends.
-fn value_end(bytes: &[u8], at: usize) -> Result<usize, Odd> {
-    match bytes.get(at) {
-        Some(b'"') => string_end(bytes, at + 1),
-        Some(b'{' | b'[') => container_end(bytes, at),
+/// How long the value is that begins here.
+fn value_length(text: &[u8]) -> Result<usize, Odd> {
+    match text.first() {
+        Some(b'"') => string_end(text, 1),
+        Some(b'{' | b'[') => container_length(text),
         Some(b'-' | b'0'..=b'9' | b'a'..=b'z') => {
-            let rest = &bytes[at..];
-            let end = rest
+            let end = text
                 .iter()
                 .position(|b| !matches!(b, b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E'));
-            Ok(at + end.unwrap_or(rest.len()))
+            Ok(end.unwrap_or(text.len()))
         }
         Some(_) | None => Err(Odd),
     }
@@ -254,10 +229,10 @@ fn string_end(bytes: &[u8], mut at: usize) -> Result<usize, Odd> {
     }
 }
 
-/// Where the object or array ends that begins here. Which bracket closes which is not looked at: what passes through is
+/// How long the object or array is that begins here. Which bracket closes which is not looked at: what passes through is
 /// not validated.
-fn container_end(bytes: &[u8], mut at: usize) -> Result<usize, Odd> {
-    let mut depth = 0_usize;
+fn container_length(bytes: &[u8]) -> Result<usize, Odd> {
+    let (mut at, mut depth) = (0, 0_usize);
     while let Some(byte) = bytes.get(at) {
         at += 1;
         match byte {
@@ -300,36 +275,27 @@ fn string_length(text: &[u8]) -> Result<usize, Odd> {
         }
         at += 8;
     }
-    let rest = if words.len() <= 4 { tail } else { &text[at..] };
-    match memchr2(b'"', b'\\', rest) {
-        Some(end) if rest[end] == b'"' => Ok(at + end),
+    let end = if words.len() <= 4 {
+        tail.iter().position(|b| matches!(b, b'"' | b'\\'))
+    } else {
+        memchr2(b'"', b'\\', &text[at..])
+    };
+    match end {
+        Some(end) if text[at + end] == b'"' => Ok(at + end),
         Some(_) | None => Err(Odd),
     }
 }
 
-/// 1, 10, .. 100,000,000
-const POWERS: [u64; 9] = [
-    1,
-    10,
-    100,
-    1000,
-    10_000,
-    100_000,
-    1_000_000,
-    10_000_000,
-    100_000_000,
-];
-
 /// The first digits of the text, at most eight: how many, and their value. All at once: there is no loop whose length
 /// must be guessed.
 #[inline]
-fn eight_digits(text: &[u8]) -> (usize, u64) {
+fn eight_digits(text: &[u8]) -> (usize, i64) {
     let Some(word) = text.first_chunk() else {
         // The last bytes of a line.
         let count = text.iter().take_while(|b| b.is_ascii_digit()).count();
         let value = text[..count]
             .iter()
-            .fold(0, |value, digit| value * 10 + u64::from(digit - b'0'));
+            .fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
         return (count, value);
     };
     // A digit's value; for other bytes more than 9. The first that is none is found exactly.
@@ -345,7 +311,7 @@ fn eight_digits(text: &[u8]) -> (usize, u64) {
     let mask = 0x0000_00ff_0000_00ff;
     let high = (pairs & mask).wrapping_mul(100 + (1_000_000 << 32));
     let low = (pairs >> 16 & mask).wrapping_mul(1 + (10_000 << 32));
-    (count, high.wrapping_add(low) >> 32)
+    (count, (high.wrapping_add(low) >> 32).cast_signed())
 }
 
 #[inline]
@@ -478,15 +444,19 @@ mod tests {
                     digits[..count].parse().map_err(|_| Odd),
                     "{text}"
                 );
-                assert_eq!(cursor.at, count, "{text}");
+                assert_eq!(cursor.rest, &text.as_bytes()[count..], "{text}");
             }
         }
     }
 
     #[test]
     fn numbers_that_are_no_times_are_odd() {
-        for text in ["", "-", "1.5", "1e3", "1234567890123456789"] {
+        for text in ["", "-", "1234567890123456789", "9999999999999999999"] {
             assert_eq!(Cursor::new(text.as_bytes()).integer(), Err(Odd), "{text}");
+        }
+        for text in ["1.5}", "1e3,", "1E3}"] {
+            let mut cursor = Cursor::new(text.as_bytes());
+            assert_eq!((cursor.integer(), cursor.more()), (Ok(1), Err(Odd)), "{text}");
         }
         assert_eq!(Cursor::new(b"-1,").integer(), Ok(-1));
         assert_eq!(

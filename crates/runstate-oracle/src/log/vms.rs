@@ -16,6 +16,7 @@ pub(super) struct Vms {
 
 impl Vms {
     /// The VM of this key; a new one if it is new. `None` if there are too many.
+    #[inline]
     pub(super) fn of(&mut self, key: &[u8]) -> Option<VmId> {
         if let Some((last, vm)) = &self.last
             // memcmp() of nothing is slow: its masked load is from no address, which some CPUs handle in microcode.
@@ -24,6 +25,10 @@ impl Vms {
         {
             return Some(*vm);
         }
+        self.of_another(key)
+    }
+
+    fn of_another(&mut self, key: &[u8]) -> Option<VmId> {
         match self.by_key.get(key) {
             Some(&vm) => {
                 self.last = Some((key.to_vec(), vm));

@@ -233,6 +233,7 @@ impl Checker {
             | TroubleKind::Cut
             | TroubleKind::TooLong => {}
             TroubleKind::UnknownFormat
+            | TroubleKind::BinaryTrace
             | TroubleKind::NotQmp
             | TroubleKind::WrongType { .. }
             | TroubleKind::TooManyVms => return,

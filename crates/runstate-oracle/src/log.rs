@@ -260,6 +260,10 @@ impl State {
         let Some(text) = line.text else {
             return out.trouble(VmId(0), TroubleKind::TooLong, 0);
         };
+        if line.number == 1 && trace::Binary::begins(text) {
+            *reader = Some(Box::new(trace::Binary));
+            return out.trouble(VmId(0), TroubleKind::BinaryTrace, 0);
+        }
         if let Some(reader) = reader
             && reader.line(text, &mut out)
         {

@@ -77,7 +77,7 @@ impl Out<'_> {
 
     fn troubled<'a>(&mut self, mut record: Record<'a>, mut trouble: Trouble<'a>, column: usize) {
         let whole_line = match trouble.kind {
-            TroubleKind::UnknownFormat | TroubleKind::WrongType { .. } => false,
+            TroubleKind::UnknownFormat | TroubleKind::BinaryTrace | TroubleKind::WrongType { .. } => false,
             TroubleKind::NotAMessage
             | TroubleKind::Malformed(_)
             | TroubleKind::NotQmp
@@ -100,6 +100,7 @@ impl Out<'_> {
             | TroubleKind::WrongType { .. }
             | TroubleKind::Cut => column as u64 + 1,
             TroubleKind::UnknownFormat
+            | TroubleKind::BinaryTrace
             | TroubleKind::NotAMessage
             | TroubleKind::TooLong
             | TroubleKind::TooManyVms => 0,

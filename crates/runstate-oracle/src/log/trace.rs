@@ -132,6 +132,36 @@ fn message<'a>(text: &'a [u8], word: &[u8]) -> Option<(&'a [u8], &'a [u8], usize
     Some((&text[..end], json, end + word.len()))
 }
 
+/// A trace of the backend `simple`: it is not read, whatever messages are among its bytes.
+///
+/// It depends on the list of events that its QEMU was built with, which is not in it
+/// (scripts/simpletrace.py, 6.0 to 11.1).
+#[derive(Debug)]
+pub(super) struct Binary;
+
+impl Binary {
+    /// Does a log whose first line this is begin like one? With a word of ones and a magic number in the byte order of
+    /// the host, of which one byte is a line end (`st_set_trace_file_enabled()`, trace/simple.c).
+    pub(super) fn begins(first_line: &[u8]) -> bool {
+        const ONES: &[u8] = &[0xff; 8];
+        const MAGIC: u64 = 0xf2b1_77cb_0aa4_29b4;
+        first_line.strip_prefix(ONES).is_some_and(|start| {
+            let magic = [MAGIC.to_le_bytes(), MAGIC.to_be_bytes()];
+            magic
+                .iter()
+                .any(|magic| magic.split(|&byte| byte == b'\n').next() == Some(start))
+        })
+    }
+}
+
+impl super::FormatReader for Binary {
+    fn line(&mut self, _line: &[u8], _out: &mut Out<'_>) -> bool {
+        true
+    }
+
+    fn finish(&mut self, _out: &mut Out<'_>) {}
+}
+
 /// Is this a line of the trace points read here?
 pub(super) fn is_trace(line: &[u8]) -> bool {
     let text = &line[name_start(line)..];

@@ -22,6 +22,8 @@ pub struct Trouble<'a> {
 pub enum TroubleKind<'a> {
     /// No line of the log is of a known kind. Reported once, at its end.
     UnknownFormat,
+    /// QEMU's trace, but by the backend `simple`, which writes no text. Reported once, at its beginning.
+    BinaryTrace,
     /// The line is not one that such a log has.
     NotAMessage,
     /// It should be a JSON message and is not; with what the JSON reader says.
@@ -48,6 +50,7 @@ impl TroubleKind<'_> {
     pub(super) const fn reason(self) -> Discriminant<TroubleKind<'static>> {
         discriminant(&match self {
             Self::UnknownFormat => TroubleKind::UnknownFormat,
+            Self::BinaryTrace => TroubleKind::BinaryTrace,
             Self::NotAMessage => TroubleKind::NotAMessage,
             Self::Malformed(_) => TroubleKind::Malformed(""),
             Self::NotQmp => TroubleKind::NotQmp,
@@ -68,6 +71,10 @@ impl fmt::Display for Trouble<'_> {
                     .iter()
                     .try_for_each(|format| write!(f, " {format}"))
             }
+            TroubleKind::BinaryTrace => write!(
+                f,
+                "a binary trace, which QEMU's backend 'simple' writes: what can be read is the text of the backend 'log'"
+            ),
             TroubleKind::NotAMessage => write!(f, "not a line of such a log"),
             TroubleKind::Malformed(detail) => write!(f, "not a complete JSON message: {detail}"),
             TroubleKind::NotQmp => write!(

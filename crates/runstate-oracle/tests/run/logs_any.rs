@@ -119,6 +119,27 @@ fn rubbish_is_said_once() {
     assert_eq!(reader.counts().records, before);
 }
 
+#[test]
+fn a_binary_trace_is_said_whatever_is_in_it() {
+    for header in [
+        b"\xff\xff\xff\xff\xff\xff\xff\xff\xb4\x29\xa4\x0a\xcb\x77\xb1\xf2\x04",
+        b"\xff\xff\xff\xff\xff\xff\xff\xff\xf2\xb1\x77\xcb\x0a\xa4\x29\xb4\0",
+    ] {
+        let log = [&header[..], b"\0{\"event\": \"STOP\"}\n{\"event\": \"STOP\"}\n"].concat();
+        for format in [None, Some(Format::Trace), Some(Format::Raw)] {
+            let (found, reader) = troubles(format, &mut core::iter::once(log.clone()));
+            let [said] = &found[..] else {
+                panic!("it is said once: {found:?}")
+            };
+            assert!(said.starts_with("1:0:0 a binary trace"), "{said}");
+            assert_eq!(reader.counts().records, 0);
+        }
+        // Only the beginning of a log says what it is.
+        let (found, reader) = troubles(None, &mut core::iter::once([b"\n", &log[..]].concat()));
+        assert_eq!((found.len(), reader.counts().records), (0, 2));
+    }
+}
+
 fn reader_records(log: &[u8]) -> u64 {
     heard(None, &[log]).1.counts().records
 }

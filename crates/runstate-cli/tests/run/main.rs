@@ -8,6 +8,7 @@
 mod aborts;
 mod book;
 mod bytes;
+mod check;
 mod clients;
 mod possible;
 mod real_qemu;

@@ -73,6 +73,23 @@ fn nothing_comes_after_the_last_shutdown() {
 }
 
 #[test]
+fn what_another_client_says_after_quit_does_not_keep_qemu() {
+    // Its cont is still dispatched, before the pass or while QEMU leaves (monitor_cleanup(), monitor/monitor.c).
+    for log in [
+        [("STOP", ""), ("RESUME", ""), ("SHUTDOWN", QUIT)],
+        [("STOP", ""), ("SHUTDOWN", QUIT), ("RESUME", "")],
+    ] {
+        let verdict = one(&events(&log));
+        assert!(verdict.is_possible() && verdict.gone, "{log:?}: {verdict:?}");
+    }
+    // Its set-action shutdown=pause comes too late: a command is dispatched a pass later.
+    let paused = "{\"return\": {\"status\": \"shutdown\", \"running\": false}}\n";
+    let kept = |reason| events(&[("SHUTDOWN", reason), ("STOP", "")]) + paused;
+    assert!(!one(&kept(QUIT)).is_possible());
+    assert!(one(&kept(GUEST_SHUTDOWN)).is_possible());
+}
+
+#[test]
 fn unknown_words_are_named() {
     let verdict = one(&events(&[("SHUTDOWN", r#"{"guest": false, "reason": "quit"}"#)]));
     let why = verdict.first[0].why.clone().expect("the message alone is wrong");

@@ -13,6 +13,7 @@ mod deed;
 mod explain;
 mod hear;
 mod letter;
+mod passes;
 mod subsets;
 mod word;
 
@@ -23,6 +24,7 @@ use runstate::{MigrationStatus, Release, RunState};
 use crate::log::{EventKind, Heard, Record, TroubleKind, VmId};
 use hear::Said;
 pub use letter::Letter;
+use passes::Passes;
 use subsets::{NONE, START, Set, Subsets};
 
 /// So many letters of each VM are kept to be explained.
@@ -65,6 +67,7 @@ struct Followed {
     letters: u64,
     contradictions: Vec<Contradiction>,
     count: u64,
+    passes: Passes,
     /// Whether MIGRATION has told of a migration, so that the log does not begin in the middle of one.
     migrates: bool,
     /// The run state by QEMU's trace, where the log has it.
@@ -207,6 +210,7 @@ impl Checker {
                 self.cut(record.vm);
                 let followed = self.vm(record.vm);
                 (followed.set, followed.migrates, followed.traced) = (START, false, None);
+                followed.passes = Passes::Unknown;
                 return;
             }
             Heard::Emitted { .. }
@@ -221,6 +225,7 @@ impl Checker {
             Said::Nothing => {}
             Said::One(letter) => self.letters(record, &[letter]),
             Said::OneOf(letters) => self.letters(record, &letters),
+            Said::Pass(pass) => self.passed(record, pass),
             Said::Wrong(why) => self.contradicts(record, String::new(), Some(why)),
         }
     }
@@ -248,7 +253,7 @@ impl Checker {
             known.iter().any(|release| releases.contains(release))
         });
         let followed = self.vm(vm);
-        (followed.set, followed.migrates) = (set, false);
+        (followed.set, followed.migrates, followed.passes) = (set, false, Passes::Unknown);
     }
 
     /// A trace can say of an event that it was emitted and then what it was: that is one event.
@@ -318,6 +323,7 @@ impl Checker {
                 letters: 0,
                 contradictions: Vec::new(),
                 count: 0,
+                passes: Passes::Unknown,
                 migrates: false,
                 traced: None,
                 emitted: None,
@@ -351,6 +357,9 @@ impl Checker {
         }
         let followed = self.vm(record.vm);
         let before = followed.set;
+        for status in letters.iter().filter_map(|letter| letter.as_migration()) {
+            followed.passes.told(status);
+        }
         // Until MIGRATION has told where a migration stands, one may have begun before the log did.
         let migrates = letters.iter().any(|letter| letter.is_migration());
         let midst = migrates && !followed.migrates && letters != [Letter::migration(MigrationStatus::Setup)];
@@ -376,18 +385,21 @@ impl Checker {
             (followed.set, followed.migrates) = (set, migrates);
             return;
         }
+        let followed = self.vm(record.vm);
+        followed.letters += 1;
+        followed.set = after;
         let wanted = self.wanted;
+        if wanted == Wanted::Nothing {
+            return;
+        }
         let [letter] = letters else {
             // Of an event whose data is unknown there is no single account.
-            self.cut(record.vm);
-            return self.followed(record.vm, after);
+            return self.cut(record.vm);
         };
         if midst {
             // Nor is there one of what was before the log.
-            self.cut(record.vm);
-            return self.followed(record.vm, after);
+            return self.cut(record.vm);
         }
-        self.followed(record.vm, after);
         let trail = &mut self.vm(record.vm).trail;
         if wanted == Wanted::End && trail.len() == EXPLAINED {
             trail.pop_front();
@@ -400,13 +412,6 @@ impl Checker {
         if kept {
             trail.push_back((before, *letter, record.line));
         }
-    }
-
-    #[inline]
-    fn followed(&mut self, vm: VmId, after: Set) {
-        let followed = self.vm(vm);
-        followed.letters += 1;
-        followed.set = after;
     }
 
     /// What comes next has nothing to do with what came before: an account of that can be told, if it is wanted.
@@ -422,6 +427,29 @@ impl Checker {
             followed.accounted += explained;
         }
         followed.trail.clear();
+    }
+
+    /// MIGRATION_PASS: what it counts tells some releases from others.
+    fn passed(&mut self, record: &Record<'_>, pass: u32) {
+        let followed = self.vm(record.vm);
+        let set = followed.set;
+        let counts_iterations = match followed.passes.heard(pass) {
+            Ok(None) => return,
+            Ok(Some(counts)) => counts,
+            Err(why) => return self.contradicts(record, String::new(), Some(why)),
+        };
+        let kept = self.subsets.only(set, |releases| {
+            releases
+                .iter()
+                .any(|release| release.pass_counts_iterations() == counts_iterations)
+        });
+        if kept == NONE {
+            let why = format!(
+                "the first MIGRATION_PASS of a migration says {pass}: up to 11.0 it is 1, from 11.1 on 2"
+            );
+            return self.contradicts(record, String::new(), Some(why));
+        }
+        self.vm(record.vm).set = kept;
     }
 
     /// Hears MIGRATION of a migration that may have begun before the log did.
@@ -462,7 +490,7 @@ impl Checker {
         self.cut(record.vm);
         let followed = self.vm(record.vm);
         followed.set = if set == NONE { START } else { set };
-        followed.migrates = false;
+        (followed.migrates, followed.passes) = (false, Passes::Unknown);
     }
 
     /// QEMU's trace point `runstate_set`: it is printed before the table is looked at.

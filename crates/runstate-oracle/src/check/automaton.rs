@@ -297,7 +297,14 @@ impl Automaton {
             found.add(Word::of([letter]), at, Cause::Late);
         }
         for letter in after_exit(&state.vm) {
-            found.add(Word::of([letter]), at, Cause::AfterExit);
+            let word = Word::of([letter]);
+            if !letter.ends_a_migration() {
+                found.add(word, at, Cause::AfterExit);
+            } else if !state.told.letters().any(|told| told == letter) {
+                let told = state.told.with(letter).unwrap_or(state.told);
+                let to = self.enter(State { told, ..*state });
+                found.add(word, to, Cause::AfterExit);
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! From a record of a log to letters: and where a record is none that QEMU has, what is wrong with it.
 
 use runstate::{
-    BlockErrorAction, GuestPanicAction, MemoryFailureAction, MigrationStatus, RunState, ShutdownCause,
-    WatchdogAction,
+    BlockErrorAction, ColoExitReason, ColoMode, GuestPanicAction, MemoryFailureAction, MigrationStatus,
+    RunState, ShutdownCause, WatchdogAction,
 };
 
 use super::letter::Letter;
@@ -17,6 +17,8 @@ pub(super) enum Said {
     One(Letter),
     /// One of these: the record lacks the data that would tell which.
     OneOf(Vec<Letter>),
+    /// That a pass of a migration is over.
+    Pass(u32),
     /// QEMU never says this: what is wrong, and what would be right.
     Wrong(String),
 }
@@ -90,6 +92,15 @@ pub(super) fn event(event: &Event<'_>) -> Said {
                 return Said::Wrong("MIGRATION never has the status \"none\"".to_owned());
             }
             Said::One(Letter::migration(status))
+        }
+        EventKind::MigrationPass => match event.pass {
+            None => Said::Wrong(format!("{} lacks its member \"pass\"", event.name)),
+            Some(pass) => Said::Pass(pass),
+        },
+        EventKind::ColoExit => {
+            let mode = member!(event, event.detail, "mode", ColoMode);
+            let _ = member!(event, event.reason, "reason", ColoExitReason);
+            Said::One(Letter::colo_exit(mode))
         }
         EventKind::Other => Said::Nothing,
     }

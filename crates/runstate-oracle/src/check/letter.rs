@@ -163,6 +163,12 @@ impl Letter {
         self.0 >= Self::MIGRATION && self.0 < Self::COLO_EXIT
     }
 
+    /// Whether it is MIGRATION or COLO_EXIT: of these the last one is said once.
+    #[must_use]
+    pub(super) const fn ends_a_migration(self) -> bool {
+        self.0 >= Self::MIGRATION
+    }
+
     /// Whether it is MIGRATION, and which.
     #[must_use]
     pub fn as_migration(self) -> Option<MigrationStatus> {

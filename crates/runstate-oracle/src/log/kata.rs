@@ -122,6 +122,8 @@ fn go_event(vm: VmId, line: &[u8], column: usize, out: &mut Out<'_>) {
             "status" => data.status = Member::Found(value),
             "operation" => data.operation = Member::Found(value),
             "recipient" => data.recipient = Member::Found(value),
+            "mode" => data.mode = Member::Found(value),
+            "pass" => data.pass = value.parse().map_or(Member::Wrong, Member::Found),
             _ => {}
         }
     }

@@ -342,6 +342,8 @@ pub(super) struct Data<'a> {
     pub(super) status: Member<&'a str>,
     pub(super) operation: Member<&'a str>,
     pub(super) recipient: Member<&'a str>,
+    pub(super) mode: Member<&'a str>,
+    pub(super) pass: Member<u32>,
 }
 
 /// A member as found.
@@ -391,6 +393,16 @@ impl<'a> Data<'a> {
             self.operation = string(cursor)?;
         } else if cursor.key(b"\"recipient\"") {
             self.recipient = string(cursor)?;
+        } else if cursor.key(b"\"mode\"") {
+            self.mode = string(cursor)?;
+        } else if cursor.key(b"\"pass\"") {
+            self.pass = match cursor.integer() {
+                Ok(value) => u32::try_from(value).map_or(Member::Wrong, Member::Found),
+                Err(Odd) => {
+                    cursor.value()?;
+                    Member::Wrong
+                }
+            };
         } else {
             cursor.other_member()?;
         }
@@ -426,6 +438,11 @@ impl<'a> Data<'a> {
                 event.detail = self.operation.take("operation", "a string", emit);
             }
             EventKind::Migration => event.detail = self.status.take("status", "a string", emit),
+            EventKind::MigrationPass => event.pass = self.pass.take("pass", "a number", emit),
+            EventKind::ColoExit => {
+                event.detail = self.mode.take("mode", "a string", emit);
+                event.reason = self.reason.take("reason", "a string", emit);
+            }
             EventKind::Powerdown
             | EventKind::Stop
             | EventKind::Resume

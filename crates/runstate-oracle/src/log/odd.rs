@@ -96,6 +96,14 @@ fn data(value: &Value) -> Data<'_> {
         status: string("status"),
         operation: string("operation"),
         recipient: string("recipient"),
+        mode: string("mode"),
+        pass: match value.get("pass") {
+            None => Member::Absent,
+            Some(pass) => match pass.as_u64().map(u32::try_from) {
+                Some(Ok(pass)) => Member::Found(pass),
+                _ => Member::Wrong,
+            },
+        },
     }
 }
 

@@ -110,12 +110,14 @@ pub struct Event<'a> {
     pub timestamp: Option<Timestamp>,
     /// `guest` of SHUTDOWN and RESET.
     pub guest: Option<bool>,
-    /// `reason` of SHUTDOWN and RESET.
+    /// `reason` of SHUTDOWN, RESET and COLO_EXIT.
     pub reason: Option<&'a str>,
     /// `action` of WATCHDOG, GUEST_PANICKED, GUEST_CRASHLOADED, MEMORY_FAILURE, BLOCK_IO_ERROR.
     pub action: Option<&'a str>,
-    /// `status` of MIGRATION, `operation` of BLOCK_IO_ERROR, `recipient` of MEMORY_FAILURE.
+    /// `status` of MIGRATION, `mode` of COLO_EXIT, `operation` of BLOCK_IO_ERROR, `recipient` of MEMORY_FAILURE.
     pub detail: Option<&'a str>,
+    /// `pass` of MIGRATION_PASS.
+    pub pass: Option<u32>,
     /// Does it have `data` at all?
     pub has_data: bool,
 }
@@ -130,6 +132,7 @@ impl<'a> Event<'a> {
             reason: None,
             action: None,
             detail: None,
+            pass: None,
             has_data: false,
         }
     }
@@ -207,6 +210,10 @@ event_kinds! {
     BlockIoError = "BLOCK_IO_ERROR",
     /// `MIGRATION` (migration.json)
     Migration = "MIGRATION",
+    /// `MIGRATION_PASS` (migration.json)
+    MigrationPass = "MIGRATION_PASS",
+    /// `COLO_EXIT` (migration.json)
+    ColoExit = "COLO_EXIT",
 }
 
 impl EventKind {

@@ -323,7 +323,7 @@ fn migration(status: &str) -> String {
     event("MIGRATION", &format!("{{\"status\": \"{status}\"}}"))
 }
 
-/// A log in short: statuses of migrations, names of events, `=state` what query-status says, `@9.1` a greeting.
+/// A log in short: statuses of migrations, the numbers of their passes, `exit-primary` for COLO_EXIT, names of events, `=state` what query-status says, `@9.1` a greeting.
 fn told(log: &str) -> String {
     log.split(' ')
         .map(|word| {
@@ -335,6 +335,10 @@ fn told(log: &str) -> String {
                 format!(
                     "{{\"QMP\": {{\"version\": {{\"qemu\": {{\"micro\": 9, \"minor\": {minor}, \"major\": {major}}}, \"package\": \"\"}}, \"capabilities\": []}}}}\n"
                 )
+            } else if let Ok(pass) = word.parse::<u32>() {
+                event("MIGRATION_PASS", &format!("{{\"pass\": {pass}}}"))
+            } else if let Some(mode) = word.strip_prefix("exit-") {
+                event("COLO_EXIT", &format!("{{\"mode\": \"{mode}\", \"reason\": \"error\"}}"))
             } else if word == "quit" {
                 event("SHUTDOWN", QUIT)
             } else if word.chars().all(|letter| letter.is_ascii_uppercase()) {
@@ -375,6 +379,13 @@ fn migrations_are_told_as_they_go() {
         "@10.0 =inmigrate active RESUME completed setup",
         "@10.0 =inmigrate active postcopy-active RESUME STOP postcopy-paused postcopy-recover postcopy-active RESUME completed",
         "@10.2 =running setup active STOP device colo RESUME STOP RESUME STOP completed RESUME =running",
+        "@10.0 =running setup 1 active 2 3 STOP device 4 completed setup 1",
+        "@11.1 =running setup active 2 3 STOP device completed",
+        "@10.2 =running setup 1 active STOP device 2 colo RESUME STOP 3 RESUME exit-primary STOP completed RESUME",
+        "@10.2 =running setup active STOP device colo RESUME cancelling exit-primary =running",
+        "@10.2 =running setup active STOP device colo RESUME quit cancelling exit-primary cancelled",
+        "=running exit-primary =running",
+        "7 8 STOP device completed",
         // A log that begins in the middle of one.
         "STOP device completed =postmigrate",
         "@10.2 =running cancelled =running",
@@ -405,6 +416,17 @@ fn migrations_that_cannot_go_like_this_are_found() {
         ("@11.0 =running setup active failed", 5),
         ("@9.0 =running setup active STOP postcopy-device", 6),
         ("@11.0 =running setup active quit completed", 6),
+        ("@10.0 =running setup 1 active 3", 6),
+        ("@10.0 =running setup 1 active 1", 6),
+        ("@11.1 =running setup active 1", 5),
+        ("@10.2 =running setup active 2", 5),
+        ("@10.0 =running setup 1 active failed 2", 7),
+        ("@10.0 =running setup 0", 4),
+        ("@10.0 =running setup 1 active exit-primary", 6),
+        (
+            "@10.2 =running setup active STOP device colo RESUME exit-primary exit-primary",
+            10,
+        ),
         ("@10.0 =running setup none", 4),
         ("@10.0 =running setup perhaps", 4),
         ("@10.0 =inmigrate setup active active", 5),

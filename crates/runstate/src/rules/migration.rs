@@ -189,15 +189,6 @@ impl Vm {
         self
     }
 
-    /// Whether a migration was cancelled and has not said so yet.
-    #[must_use]
-    pub const fn cancels_migration(&self) -> bool {
-        matches!(
-            self.migration,
-            Migration::Cancelling | Migration::CancellingStopped
-        )
-    }
-
     /// The side of a COLO pair that this is, as long as it has not said COLO_EXIT.
     #[must_use]
     pub const fn colo_exit_to_come(&self) -> Option<ColoMode> {

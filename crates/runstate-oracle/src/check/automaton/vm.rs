@@ -16,7 +16,7 @@ pub(super) const fn identity(vm: &Vm) -> u64 {
             None => 0,
             Some(mode) => 1 + mode as u64,
         };
-        let cancels = vm.cancels_migration() && vm.announces_migration();
+        let cancels = is_being_cancelled(vm);
         return 1 << 63
             | (vm.run_state() as u64) << 1
             | vm.exit_status().is_some() as u64
@@ -45,6 +45,11 @@ pub(super) const fn identity(vm: &Vm) -> u64 {
         | flight << 7
         | ((vm.migration_in_flight() && vm.announces_migration()) as u64) << 13
         | back_to << 14
+}
+
+/// Whether a migration that is told was cancelled, and has yet to say that it has ended.
+const fn is_being_cancelled(vm: &Vm) -> bool {
+    matches!(vm.migration_status(), MigrationStatus::Cancelling) && vm.announces_migration()
 }
 
 pub(super) fn launched(release: Release, thread: Thread, incoming: IncomingOption, autostart: bool) -> Vm {
@@ -120,7 +125,7 @@ pub(super) fn after_exit(vm: &Vm) -> impl Iterator<Item = Letter> + use<> {
         .iter()
         .map(|&action| Letter::panicked(action));
     // The migration is cancelled on the way out; its thread may still say so, and that of a COLO pair too.
-    let cancelled = vm.cancels_migration() && vm.announces_migration();
+    let cancelled = is_being_cancelled(vm);
     let ended = [
         cancelled.then_some(Letter::migration(MigrationStatus::Cancelled)),
         vm.colo_exit_to_come().map(Letter::colo_exit),

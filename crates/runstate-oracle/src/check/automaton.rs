@@ -8,9 +8,8 @@
 //! The reboot, shutdown, panic and watchdog actions can be changed in silence at any time, so each deed that looks at one brings
 //! its own.
 
-use std::collections::HashMap;
-
 use runstate::{Answer, IncomingOption, Input, Output, Release, Requests, RunState, Thread, Vm};
+use rustc_hash::FxHashMap as HashMap;
 
 use super::{
     deed::{Deed, Kind, actions, deeds},
@@ -163,9 +162,9 @@ impl Automaton {
             resting: 0,
             told: None,
             deeds: deeds(release),
-            index: HashMap::new(),
+            index: HashMap::default(),
             edges: Vec::new(),
-            profiles: HashMap::new(),
+            profiles: HashMap::default(),
             guesses: Vec::new(),
         };
         automaton.guesses = automaton.every_guess();

@@ -1,12 +1,13 @@
 //! The shortest account of what was heard: the cheapest way through the automaton of one release.
 
 use core::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 use runstate::{
     PanicAction, RebootAction, Release, RunState, SetAction, ShutdownAction, ShutdownCause, Thread,
     WatchdogAction,
 };
+use rustc_hash::FxHashMap as HashMap;
 
 use super::{
     automaton::{Cause, Edge, Rest},
@@ -154,9 +155,9 @@ fn layered(
     layer: &[(u32, Node)],
     letter: Letter,
 ) -> HashMap<Node, Step> {
-    let mut reached: HashMap<Node, Step> = HashMap::new();
+    let mut reached: HashMap<Node, Step> = HashMap::default();
     let mut heap = BinaryHeap::new();
-    let mut best = Best::new();
+    let mut best = Best::default();
     for &(cost, node) in layer {
         let place = subsets.place(node);
         match place.rest.split_first() {

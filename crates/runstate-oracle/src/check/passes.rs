@@ -22,7 +22,9 @@ impl Passes {
             // A pair in COLO goes on counting at each checkpoint; the last one may come late.
             (S::Colo, _) => Self::Unknown,
             (S::Completed, Self::Unknown) => Self::Unknown,
-            (S::Completed | S::Failed | S::Cancelled, _) => Self::Over,
+            (S::Completed | S::Failed, _) => Self::Over,
+            // One that was cancelled while it was set up says so at once, and its thread may still begin (seen on 10.0.13).
+            (S::Cancelled, _) => Self::Unknown,
             // This is another one, on the destination.
             (_, Self::Over) => Self::Unknown,
             (_, known) => known,

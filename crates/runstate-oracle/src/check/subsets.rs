@@ -1,11 +1,12 @@
 //! All automata at once, made deterministic as a log needs it: every state that could have said what was heard is kept.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     sync::{Arc, OnceLock},
 };
 
 use runstate::{Graph, Release, RunState, Thread};
+use rustc_hash::FxHashMap as HashMap;
 
 use super::{
     automaton::{Automaton, Edge, Rest, State},
@@ -63,10 +64,10 @@ impl Subsets {
         let mut subsets = Self {
             automata,
             places: Vec::new(),
-            nodes: HashMap::new(),
+            nodes: HashMap::default(),
             sets: Vec::new(),
-            set_index: HashMap::new(),
-            middles: HashMap::new(),
+            set_index: HashMap::default(),
+            middles: HashMap::default(),
             table: Vec::new(),
             limit: SETS,
         };

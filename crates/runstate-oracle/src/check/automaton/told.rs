@@ -156,7 +156,7 @@ impl Automaton {
     /// Every state at rest of a VM whose migrations are told.
     fn told_states(&mut self) -> Vec<Rest> {
         let mut todo: Vec<Rest> = (0..self.resting as Rest).collect();
-        let mut seen: std::collections::HashSet<Rest> = todo.iter().copied().collect();
+        let mut seen: rustc_hash::FxHashSet<Rest> = todo.iter().copied().collect();
         let mut all = Vec::new();
         while let Some(at) = todo.pop() {
             let state = self.states[at as usize];

@@ -131,6 +131,13 @@ impl Subsets {
         &self.automata[usize::from(place.automaton)].states[place.to as usize]
     }
 
+    /// The same as [`Subsets::hear`] where it has been asked before, and something is left.
+    #[inline]
+    pub(super) fn known(&self, set: Set, letter: Letter) -> Option<Set> {
+        let next = self.table[set as usize * Letter::COUNT + letter.index()];
+        (next != UNKNOWN && next != NONE).then_some(next)
+    }
+
     /// What is left of a set when a letter is heard.
     #[inline]
     pub(super) fn hear(&mut self, set: Set, letter: Letter) -> Set {

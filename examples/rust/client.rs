@@ -11,10 +11,8 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command as Process, Stdio};
 
-use proptest::{prelude::*, sample::select, test_runner::Config};
-use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use runstate::{Answer, Command, Guest, Input, Launch, Release};
-use runstate_oracle::strategy::Reference;
+use runstate_oracle::strategy::{Lives, Reference, Subject, message};
 use serde_json::{Value, json};
 
 // ANCHOR: client
@@ -44,7 +42,7 @@ impl<const HASTY: bool> Client<HASTY> {
             running: true,
         };
         let _greeting = client.message();
-        let _ = client.execute("qmp_capabilities", &json!({}));
+        let _ = client.send(&json!({ "execute": "qmp_capabilities" }));
         client
     }
 
@@ -55,14 +53,10 @@ impl<const HASTY: bool> Client<HASTY> {
         serde_json::from_str(&line).ok()
     }
 
-    /// Runs a command; the reply, if one came.
-    fn execute(&mut self, command: &str, arguments: &Value) -> Option<Value> {
+    /// Sends a command; the reply, if one came.
+    fn send(&mut self, command: &Value) -> Option<Value> {
         // A QEMU that has gone cannot be written to; its last words can still be read.
-        let _ = writeln!(
-            self.to,
-            "{}",
-            json!({ "execute": command, "arguments": arguments })
-        );
+        let _ = writeln!(self.to, "{command}");
         loop {
             let message = self.message()?;
             match message["event"].as_str() {
@@ -85,20 +79,6 @@ impl<const HASTY: bool> Drop for Client<HASTY> {
 }
 
 // ANCHOR: test
-/// How to bring it about: a command as it is, and the guest by the stand-in's own command.
-fn spelled(input: Input) -> (&'static str, Value) {
-    match input {
-        Input::Command(Command::Stop) => ("stop", json!({})),
-        Input::Command(Command::Cont) => ("cont", json!({})),
-        Input::Command(Command::SystemReset) => ("system_reset", json!({})),
-        Input::Command(Command::Quit) => ("quit", json!({})),
-        Input::Guest(Guest::Reset) => ("x-guest", json!({ "action": "reset" })),
-        Input::Guest(Guest::Shutdown) => ("x-guest", json!({ "action": "shutdown" })),
-        Input::Guest(Guest::Watchdog) => ("x-guest", json!({ "action": "watchdog" })),
-        Input::Command(_) | Input::Guest(_) | Input::Host(_) => unreachable!("it is not in the list"),
-    }
-}
-
 const INPUTS: [Input; 7] = [
     Input::Command(Command::Stop),
     Input::Command(Command::Cont),
@@ -109,74 +89,41 @@ const INPUTS: [Input; 7] = [
     Input::Guest(Guest::Watchdog),
 ];
 
-/// The model of QEMU 10.0, with these inputs only.
-struct Model;
-
-impl ReferenceStateMachine for Model {
-    type State = Reference;
-    type Transition = Input;
-
-    fn init_state() -> BoxedStrategy<Reference> {
-        Just(Reference::launch(&Launch::new(Release::V10_0))).boxed()
+impl<const HASTY: bool> Subject for Client<HASTY> {
+    fn start(_: &Launch) -> Self {
+        Self::start(env!("CARGO_BIN_EXE_qemu-system-runstate"))
     }
 
-    fn transitions(_: &Reference) -> BoxedStrategy<Input> {
-        select(&INPUTS[..]).boxed()
-    }
-
-    fn preconditions(qemu: &Reference, input: &Input) -> bool {
-        Reference::preconditions(qemu, input)
-    }
-
-    fn apply(qemu: Reference, input: &Input) -> Reference {
-        Reference::apply(qemu, input)
-    }
-}
-
-struct Test<const HASTY: bool>;
-
-impl<const HASTY: bool> StateMachineTest for Test<HASTY> {
-    type SystemUnderTest = Client<HASTY>;
-    type Reference = Model;
-
-    fn init_test(_: &Reference) -> Client<HASTY> {
-        Client::start(env!("CARGO_BIN_EXE_qemu-system-runstate"))
-    }
-
-    fn apply(mut client: Client<HASTY>, qemu: &Reference, input: Input) -> Client<HASTY> {
-        let (command, arguments) = spelled(input);
-        let reply = client.execute(command, &arguments);
-        if qemu.vm.is_gone() {
-            let status = client.qemu.wait().expect("it is ours").code();
-            assert_eq!(status, qemu.vm.exit_status().map(|status| status.0.into()));
-            return client;
+    fn step(&mut self, input: Input, qemu: &Reference) {
+        let reply = self.send(&message(input).expect("a command"));
+        if !qemu.vm.is_gone() {
+            let reply = reply.expect("it is there, and so it replies");
+            assert!(reply.get("event").is_none(), "taken for the reply: {reply}");
+            assert_eq!(
+                reply.get("return").is_some(),
+                qemu.answer == Answer::Done,
+                "{reply}"
+            );
+            let _ = self.send(&json!({ "execute": "query-status" }));
+            assert_eq!(self.running, qemu.vm.query_status().running, "what it believes");
         }
-        let reply = reply.expect("it is there, and so it replies");
-        assert!(reply.get("event").is_none(), "taken for the reply: {reply}");
-        assert_eq!(
-            reply.get("return").is_some(),
-            qemu.answer == Answer::Done,
-            "{reply}"
-        );
-        let status = client.execute("query-status", &json!({})).expect("a reply");
-        assert_eq!(status["return"]["status"], qemu.vm.run_state().name());
-        assert_eq!(
-            client.running,
-            qemu.vm.query_status().running,
-            "what the client believes"
-        );
-        client
     }
 }
 
-prop_state_machine! {
-    #![proptest_config(Config { cases: 32, failure_persistence: None, ..Config::default() })]
+#[test]
+fn a_client_that_reads_on_passes() {
+    Lives::of(Launch::new(Release::V10_0))
+        .with(&INPUTS)
+        .times(32)
+        .check::<Client<false>>();
+}
 
-    #[test]
-    fn a_client_that_reads_on_passes(sequential 1..16 => Test<false>);
-
-    #[test]
-    #[should_panic(expected = "taken for the reply")]
-    fn a_hasty_client_is_found_out(sequential 1..16 => Test<true>);
+#[test]
+#[should_panic(expected = "taken for the reply")]
+fn a_hasty_client_is_found_out() {
+    Lives::of(Launch::new(Release::V10_0))
+        .with(&INPUTS)
+        .times(32)
+        .check::<Client<true>>();
 }
 // ANCHOR_END: test

@@ -8,10 +8,8 @@
     reason = "an integration binary is a test module as a whole"
 )]
 
-use proptest::test_runner::Config;
-use proptest_state_machine::{StateMachineTest, prop_state_machine};
-use runstate::{Command, Event, Input, Output};
-use runstate_oracle::strategy::Reference;
+use runstate::{Command, Event, Input, Launch, Life};
+use runstate_oracle::strategy::{Lives, Reference, Subject};
 
 // ANCHOR: daemon
 /// Why the daemon thinks that its VM has stopped.
@@ -45,44 +43,38 @@ impl<const QUIT_IS_QUIT: bool> Daemon<QUIT_IS_QUIT> {
 // ANCHOR_END: daemon
 
 // ANCHOR: test
-struct Test<const QUIT_IS_QUIT: bool>;
-
-impl<const QUIT_IS_QUIT: bool> StateMachineTest for Test<QUIT_IS_QUIT> {
-    type SystemUnderTest = Daemon<QUIT_IS_QUIT>;
-    type Reference = Reference;
-
-    fn init_test(_: &Reference) -> Daemon<QUIT_IS_QUIT> {
-        Daemon::default()
+impl<const QUIT_IS_QUIT: bool> Subject for Daemon<QUIT_IS_QUIT> {
+    fn start(_: &Launch) -> Self {
+        Self::default()
     }
 
-    fn apply(mut daemon: Daemon<QUIT_IS_QUIT>, qemu: &Reference, input: Input) -> Daemon<QUIT_IS_QUIT> {
+    fn step(&mut self, input: Input, qemu: &Reference) {
         for event in qemu.events() {
-            let mut reason = "";
-            if let Event::Shutdown(cause) = event {
-                reason = cause.name();
-            }
-            daemon.event(event.name(), reason);
+            let reason = if let Event::Shutdown(cause) = event {
+                cause.name()
+            } else {
+                ""
+            };
+            self.event(event.name(), reason);
         }
-        let exits = qemu.said.iter().any(|output| matches!(output, Output::Exit(_)));
-        if input == Input::Command(Command::Quit) && exits {
+        if input == Input::Command(Command::Quit) && qemu.vm.life() == Life::Exited {
             assert_eq!(
-                daemon.stopped,
+                self.stopped,
                 Some(Stopped::ByUs),
                 "our own quit was taken for a crash"
             );
         }
-        daemon
     }
 }
 
-prop_state_machine! {
-    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+#[test]
+fn a_daemon_that_read_the_schema_passes() {
+    Lives::any().check::<Daemon<false>>();
+}
 
-    #[test]
-    fn a_daemon_that_read_the_schema_passes(sequential 1..20 => Test<false>);
-
-    #[test]
-    #[should_panic(expected = "our own quit was taken for a crash")]
-    fn a_daemon_that_believes_in_quit_is_found_out(sequential 1..20 => Test<true>);
+#[test]
+#[should_panic(expected = "our own quit was taken for a crash")]
+fn a_daemon_that_believes_in_quit_is_found_out() {
+    Lives::any().check::<Daemon<true>>();
 }
 // ANCHOR_END: test

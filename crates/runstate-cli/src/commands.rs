@@ -11,6 +11,7 @@ pub mod graph;
 pub mod oracle;
 pub mod path;
 pub mod profile;
+mod progress;
 pub mod run;
 pub mod serve;
 

@@ -172,6 +172,9 @@ impl Space {
             ..self.launches()[root.expect("a state without a parent is a launch's")]
         };
         let mut teller = Teller::new(launch);
+        if let Some(input) = self.preparation() {
+            teller.input(input, true);
+        }
         for letter in letters {
             match self.letter(letter) {
                 None => teller.pass(),

@@ -2,16 +2,22 @@
 //!
 //! Some are what a client would like to rely on, some are promises of QEMU's documentation. Where one does not hold, the
 //! shortest counterexample is part of the answer.
+//!
+//! A promise is taken at its word: many a counterexample is harmless, and shows that the sentence says too much.
 
 mod claims;
+mod lifecycle;
+mod migration;
+mod sieve;
 mod states;
 
 use runstate::{Actions, Release};
 
 pub use claims::{always, sometimes};
+pub use sieve::doubtful;
 
 use crate::{
-    explore::{End, Families, Launches, Observer, Policies, Scope, Seen, Space, Verdict},
+    explore::{End, Families, Family, Launches, Observer, Policies, Scope, Seen, Space, Verdict},
     path::Path,
 };
 
@@ -26,6 +32,8 @@ pub struct Property {
     pub promise: Option<Promise>,
     /// Under which actions it is claimed.
     pub(crate) under: fn(Actions) -> bool,
+    /// Whether it is about what only the capability `events` makes QEMU tell.
+    pub(crate) events: bool,
     /// Finds a step that breaks it, or for what sometimes happens one that shows it.
     pub(crate) find: Find,
 }
@@ -40,6 +48,10 @@ pub struct Promise {
     pub source: &'static str,
     /// The words.
     pub quote: &'static str,
+    /// The first release that promises it, perhaps in other words.
+    pub since: Release,
+    /// The last one.
+    pub until: Release,
 }
 
 impl core::fmt::Debug for Property {
@@ -57,27 +69,40 @@ impl Observer for Property {
 }
 
 impl Property {
+    /// Whether it is claimed of that release: what its documentation promises, and what a client would like.
+    #[must_use]
+    pub fn is_claimed_of(&self, release: Release) -> bool {
+        self.promise
+            .is_none_or(|promise| (promise.since..=promise.until).contains(&release))
+    }
+
     /// The shortest story in which the step that is looked for comes: a counterexample to what always holds, an example of
     /// what sometimes happens. `None`: every story was told and none has it.
     ///
-    /// Stories without debuggers and migration are told first, for they are easier to follow.
+    /// Of several stories one without migration, debuggers and COLO is told, for it is easier to follow.
     #[must_use]
     pub fn search(&self, release: Release) -> Option<Path> {
         let all = Scope::new(release);
         let simple = Families::SIMPLE;
-        [
-            (simple, Launches::Plain),
-            (simple, Launches::Local),
-            (all.families, all.launches),
-        ]
-        .into_iter()
-        .find_map(|(families, launches)| {
+        let no_debugger = all.families.without(Family::Debugger);
+        let within = |(families, launches)| {
             self.search_in(Scope {
                 families,
                 launches,
                 ..all
             })
-        })
+        };
+        // The small searches take no time. Of the large ones the largest comes first: often there is nothing in it.
+        [(simple, Launches::Plain), (simple, Launches::Local)]
+            .into_iter()
+            .find_map(within)
+            .or_else(|| {
+                let shortest = self.search_in(all)?;
+                [no_debugger.without(Family::Colo), no_debugger]
+                    .into_iter()
+                    .find_map(|families| within((families, all.launches)))
+                    .or(Some(shortest))
+            })
     }
 
     /// The same within a scope.
@@ -88,7 +113,12 @@ impl Property {
             .filter(|&actions| (self.under)(actions))
             .fold(Policies::EMPTY, Policies::with)
             .and(scope.policies);
-        let space = Space::of(Scope { policies, ..scope }, self);
+        let scope = Scope {
+            policies,
+            events: scope.events || self.events,
+            ..scope
+        };
+        let space = Space::of(scope, self);
         let reach = space.reach();
         space.shortest(&reach, End::Goal(0)).map(Path::simplified)
     }

@@ -21,6 +21,9 @@
 //! });
 //! ```
 
+mod harness;
+mod wire;
+
 use core::ops::Range;
 
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -29,6 +32,9 @@ use runstate::{
     Actions, Answer, Capability, Command, Event, Guest, Input, Launch, Output, PanicAction, RebootAction,
     Release, SetAction, ShutdownAction, Thread, Vm, WatchdogAction,
 };
+
+pub use harness::{Lives, Subject};
+pub use wire::{Endpoint, message};
 
 use crate::explore::{Families, Family, Launches, Scope, alphabet};
 

@@ -144,7 +144,9 @@ impl Vm {
             | Migration::ColoFailoverBroken
             | Migration::CancellingColo
             | Migration::CancellingForever
-            | Migration::SetupForever => false,
+            | Migration::SetupForever
+            | Migration::DeviceForever
+            | Migration::PostcopyForever => false,
         };
         if read { Some(self.old_state) } else { None }
     }
@@ -170,20 +172,21 @@ impl Vm {
         if full {
             return u8::MAX;
         }
+        // At its end a postcopy asks for it.
+        let postcopy = if self.release.colo_may_end_nowhere() {
+            COLO
+        } else {
+            0
+        };
         let outgoing = match self.migration {
             Migration::Active => PAUSE | POSTCOPY | COLO | Capability::BackgroundSnapshot as u8,
-            Migration::ActivePostcopy => PAUSE,
+            Migration::ActivePostcopy => PAUSE | postcopy,
             Migration::PreSwitchover => POSTCOPY | COLO,
             Migration::Device => COLO,
             Migration::None
             | Migration::Completed
             | Migration::Failed
             | Migration::Cancelled
-            | Migration::PreSwitchoverPostcopy
-            | Migration::DevicePostcopy
-            | Migration::Postcopy
-            | Migration::PostcopyPaused
-            | Migration::PostcopyRecover
             | Migration::Colo
             | Migration::ColoBroken
             | Migration::ColoFailover
@@ -192,7 +195,14 @@ impl Vm {
             | Migration::CancellingStopped
             | Migration::CancellingColo
             | Migration::CancellingForever
-            | Migration::SetupForever => 0,
+            | Migration::SetupForever
+            | Migration::DeviceForever
+            | Migration::PostcopyForever => 0,
+            Migration::PreSwitchoverPostcopy
+            | Migration::DevicePostcopy
+            | Migration::Postcopy
+            | Migration::PostcopyPaused
+            | Migration::PostcopyRecover => postcopy,
         };
         // An incoming stream asks for it when it comes.
         if self.awaits_incoming() {

@@ -164,6 +164,8 @@ pub enum Refusal {
     InvalidProtocol,
     /// `migrate-set-capabilities`: `background-snapshot` beside what cannot be beside it. `{}` is the latter.
     BackgroundSnapshotConflict(Capability),
+    /// `migrate` in the mode `cpr-reboot` beside what it does not go with. `{}` is the latter, in other words than its name.
+    CprConflict(Capability),
     /// The channel could not be opened. `{}` is the reason.
     ChannelFailed,
     /// `migrate` with `resume` and nothing to resume.
@@ -235,6 +237,13 @@ impl Refusal {
             Self::UnknownProtocol => "unknown migration protocol: {}",
             Self::InvalidProtocol => "Parameter 'uri' expects a valid migration protocol",
             Self::BackgroundSnapshotConflict(_) => "Background-snapshot is not compatible with {}",
+            Self::CprConflict(Capability::PostcopyRam) => "Cannot use postcopy with CPR",
+            Self::CprConflict(Capability::BackgroundSnapshot) => "Cannot use background snapshot with CPR",
+            Self::CprConflict(Capability::Colo) => "Cannot use COLO with CPR",
+            // Nothing else stands in its way.
+            Self::CprConflict(Capability::Events | Capability::PauseBeforeSwitchover) => {
+                "Cannot use {} with CPR"
+            }
             Self::ChannelFailed => "{}",
             Self::NotInExpectedState(_) => "Migration not in expected state: {}",
             Self::NoPausedMigration => "Cannot resume if there is no paused migration",

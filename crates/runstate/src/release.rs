@@ -308,6 +308,22 @@ impl Release {
         !matches!(self, Self::V10_0_0 | Self::V10_1)
     }
 
+    /// A primary enters COLO also where its migration was paused before switchover: `migration_completion()` looks for the status
+    /// that a migration has then. Since the same commit.
+    #[must_use]
+    pub const fn paused_primary_enters_colo(self) -> bool {
+        self as u8 >= Self::V10_0_0 as u8 && self.primary_enters_colo()
+    }
+
+    /// A migration with `x-colo` that was paused before switchover, or is a postcopy, never ends, and its VM stays in
+    /// `finish-migrate`; later it completes as any other.
+    ///
+    /// eeeb48ee33 "migration/migration.c: Avoid COLO boot in postcopy migration" (7.0).
+    #[must_use]
+    pub const fn colo_may_end_nowhere(self) -> bool {
+        (self as u8) < Self::V7_0 as u8
+    }
+
     /// BLOCK_IO_ERROR is limited to one a second.
     ///
     /// 2155d2dd7f "block-backend: per-device throttling of BLOCK_IO_ERROR reports" (9.2); not for `stop` since
@@ -404,6 +420,14 @@ impl Release {
     #[must_use]
     pub const fn refuses_cancel_in_postcopy(self) -> bool {
         self as u8 >= Self::V10_0_0 as u8
+    }
+
+    /// `migrate_cancel` takes COLO for a migration that runs, and `cancelling` stays for good; before, it does nothing there.
+    ///
+    /// 34a8892dec "migration: Drop migration_is_idle()" (9.2).
+    #[must_use]
+    pub const fn cancels_colo(self) -> bool {
+        self as u8 >= Self::V9_2_0 as u8
     }
 
     /// `migrate` looks at the run state before it looks at the uri, and a bad uri is a migration that fails.

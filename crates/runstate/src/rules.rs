@@ -11,10 +11,14 @@
 //! | [`gdb`] | gdbstub/system.c |
 //! | [`snapshot`] | `save_snapshot()`, `load_snapshot()`, migration/savevm.c; dump/dump.c |
 //! | [`job`] | snapshot jobs, migration/savevm.c, job.c |
+//! | [`announce`] | MIGRATION and MIGRATION_PASS, migration/migration.c |
+//! | [`capability`] | what migrations are set to, migration/options.c |
 //! | [`migration`] | the source, migration/migration.c |
 //! | [`incoming`] | the destination, migration/migration.c |
 //! | [`colo`] | migration/colo.c |
 
+pub(crate) mod announce;
+pub(crate) mod capability;
 pub(crate) mod colo;
 pub(crate) mod command;
 pub(crate) mod gdb;

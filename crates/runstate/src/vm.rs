@@ -173,7 +173,18 @@ impl Vm {
             (Life::Aborted, _) => Some(Answer::Impossible(Impossible::Gone)),
             // QEMU still dispatches a command while it cleans up.
             (Life::Exited, Input::Guest(_) | Input::Host(_)) => Some(Answer::Impossible(Impossible::Gone)),
-            (Life::Preconfig, Input::Guest(_)) => Some(Answer::Impossible(Impossible::NoMachine)),
+            // gdbserver_start() comes with the machine: qemu_machine_creation_done(), system/vl.c.
+            (
+                Life::Preconfig,
+                Input::Guest(_)
+                | Input::Host(
+                    Host::GdbAttach
+                    | Host::GdbInterrupt
+                    | Host::GdbContinue
+                    | Host::GdbDetach
+                    | Host::GdbKill,
+                ),
+            ) => Some(Answer::Impossible(Impossible::NoMachine)),
             (Life::Preconfig, Input::Command(command)) if !command.allowed_in_preconfig() => {
                 Some(Answer::Refused(Refusal::OnlyAfterInitialization))
             }

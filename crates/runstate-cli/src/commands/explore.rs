@@ -9,10 +9,11 @@ use runstate_monitor::scenario;
 use runstate_oracle::{
     abort::{Abort, Takes, aborts},
     explore::{Policies, Survey, on_all_cores, survey_all},
-    property::{Property, always, sometimes},
+    property::{Property, always, doubtful, sometimes},
 };
 use serde_json::json;
 
+use super::progress::Progress;
 use crate::exit::Outcome;
 use crate::names::{self, Releases};
 use crate::story::{self, Story};
@@ -191,7 +192,7 @@ fn survey_as_text(surveys: &[Survey], ui: &mut Ui) -> Result<(), Trouble> {
 }
 
 fn find_aborts(args: &Args, releases: &[Release], ui: &mut Ui) -> CommandResult {
-    let bar = progress(releases.len());
+    let progress = Progress::of(releases.len(), "releases");
     let found = on_all_cores(releases, |&release| {
         let told: Vec<_> = aborts(release)
             .into_iter()
@@ -200,10 +201,10 @@ fn find_aborts(args: &Args, releases: &[Release], ui: &mut Ui) -> CommandResult 
                 (abort, story)
             })
             .collect();
-        bar.inc(1);
+        progress.done_one();
         told
     });
-    bar.finish_and_clear();
+    progress.end();
     for (release, found) in releases.iter().zip(&found) {
         if let Some(dir) = &args.write {
             for (abort, story) in found {
@@ -274,27 +275,29 @@ fn tell_abort(abort: &Abort) -> Story {
 }
 
 fn find_broken(args: &Args, releases: &[Release], ui: &mut Ui) -> CommandResult {
-    let jobs: Vec<(Release, Property, bool)> = releases
+    let claims = always();
+    let doubts = on_all_cores(releases, |&release| doubtful(&claims, release));
+    // Whether it should always hold, and whether there is something to search for.
+    let jobs: Vec<(Release, Property, bool, bool)> = releases
         .iter()
-        .flat_map(|&release| {
-            let always = always()
-                .into_iter()
-                .map(move |property| (release, property, true));
-            always.chain(
-                sometimes()
-                    .into_iter()
-                    .map(move |property| (release, property, false)),
-            )
+        .zip(doubts)
+        .flat_map(|(&release, doubts)| {
+            let always = claims.iter().zip(doubts);
+            let always = always
+                .filter(move |(property, _)| property.is_claimed_of(release))
+                .map(move |(&property, doubtful)| (release, property, true, doubtful));
+            let sometimes = sometimes().into_iter();
+            always.chain(sometimes.map(move |property| (release, property, false, true)))
         })
         .collect();
-    let bar = progress(jobs.len());
-    let found = on_all_cores(&jobs, |(release, property, _)| {
-        let path = property.search(*release);
-        bar.inc(1);
+    let progress = Progress::of(jobs.len(), "searches");
+    let found = on_all_cores(&jobs, |(release, property, _, doubtful)| {
+        let path = doubtful.then(|| property.search(*release)).flatten();
+        progress.done_one();
         path
     });
-    bar.finish_and_clear();
-    for ((release, property, always), path) in jobs.iter().zip(found) {
+    progress.end();
+    for ((release, property, always, _), path) in jobs.iter().zip(found) {
         // What should sometimes happen and does is no news.
         if *always != path.is_some() && args.output == Form::Text {
             if *always {
@@ -348,11 +351,6 @@ fn about(property: &Property, always: bool) -> String {
         ));
     }
     about
-}
-
-/// On a terminal, while it takes.
-fn progress(steps: usize) -> indicatif::ProgressBar {
-    indicatif::ProgressBar::new(steps as u64)
 }
 
 fn file(story: &Story) -> scenario::File {

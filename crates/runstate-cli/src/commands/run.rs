@@ -3,7 +3,6 @@
 mod difference;
 mod document;
 mod files;
-mod progress;
 
 use std::fs;
 use std::io::Write as _;
@@ -14,7 +13,7 @@ use runstate_monitor::scenario::run::{Outcome as Verdict, Report, run as play};
 use runstate_monitor::scenario::{Error, File, ReleaseRange, Scenario};
 
 use self::document::Document;
-use self::progress::Progress;
+use super::progress::Progress;
 use crate::exit::Outcome;
 use crate::ui::{self, CommandResult, Trouble, Ui};
 
@@ -124,7 +123,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> CommandResult {
         unreadable: 0,
         printed: false,
         document: Document::default(),
-        progress: Progress::new(),
+        progress: Progress::beside_output(0, "scenarios"),
     };
     for path in &paths {
         session.file(path)?;

@@ -12,6 +12,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::told::{explored, in_words, inputs, same_as_kept};
+
 /// What takes the same, in the order of the page: its name in the report, its heading.
 const TAKES: &[(&str, &str)] = &[
     ("guest", "The guest alone"),
@@ -52,98 +54,6 @@ fn tried(text: &str) -> Vec<Tried<'_>> {
         .collect()
 }
 
-fn explored(release: Option<&str>) -> Vec<Value> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_runstate"));
-    command.args(["explore", "--find", "abort", "--output=json"]);
-    if let Some(release) = release {
-        command.args(["--release", release]);
-    }
-    let output = command.output().expect("the tool starts");
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    let lines = output
-        .stdout
-        .split(|&byte| byte == b'\n')
-        .filter(|line| !line.is_empty());
-    lines
-        .map(|line| serde_json::from_slice(line).expect("a line is JSON"))
-        .collect()
-}
-
-/// What is done, without what QEMU says: `-S; migrate; converges`.
-fn inputs(scenario: &Value) -> String {
-    let options: Vec<&str> = texts(&scenario["qemu"]).collect();
-    let mut said = Vec::new();
-    if !options.is_empty() {
-        said.push(format!("`{}`", options.join(" ")));
-    }
-    for step in scenario["steps"].as_array().into_iter().flatten() {
-        let mut one = if let Some(guest) = step["guest"].as_str() {
-            format!("guest {guest}")
-        } else if let Some(host) = step["host"].as_str() {
-            let status = step["data"]["status"]
-                .as_str()
-                .map(|status| format!(" ({status}"))
-                .unwrap_or_default();
-            let suspended = if step["data"]["suspended"] == true {
-                ", suspended"
-            } else {
-                ""
-            };
-            let end = if status.is_empty() { "" } else { ")" };
-            format!(
-                "{}{status}{suspended}{end}",
-                host.replacen("incoming ", "stream ", 1)
-            )
-        } else if let Some(command) = step["send"]["execute"].as_str() {
-            command_in_words(command, &step["send"]["arguments"])
-        } else {
-            continue;
-        };
-        if step["hold"] == true {
-            one.push_str(" &");
-        }
-        said.push(one);
-    }
-    said.join("; ")
-}
-
-fn command_in_words(command: &str, arguments: &Value) -> String {
-    match command {
-        "human-monitor-command" => arguments["command-line"].as_str().unwrap_or_default().to_owned(),
-        "migrate-set-capabilities" => {
-            // The last one is what it is about; return-path comes along with x-colo.
-            let all = arguments["capabilities"].as_array();
-            let one = all.and_then(|all| all.last()).unwrap_or(&Value::Null);
-            let on = if one["state"] == true { "on" } else { "off" };
-            format!("{} {on}", one["capability"].as_str().unwrap_or_default())
-        }
-        _ => command.to_owned(),
-    }
-}
-
-fn texts(list: &Value) -> impl Iterator<Item = &str> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str)
-}
-
-/// `6.0 to 8.2, 9.1`: releases as the tool lists them, oldest first.
-fn in_words(of: &BTreeSet<usize>, releases: &[String]) -> String {
-    let mut runs: Vec<(usize, usize)> = Vec::new();
-    for &at in of {
-        match runs.last_mut() {
-            Some((_, last)) if *last + 1 == at => *last = at,
-            Some(_) | None => runs.push((at, at)),
-        }
-    }
-    let words = runs.iter().map(|&(first, last)| {
-        if first == last {
-            releases[first].clone()
-        } else {
-            format!("{} to {}", releases[first], releases[last])
-        }
-    });
-    words.collect::<Vec<_>>().join(", ")
-}
-
 fn page(found: &[Value], tried: &[Tried<'_>]) -> String {
     let mut releases: Vec<String> = Vec::new();
     // By what it takes, pair and inputs: in which releases.
@@ -179,6 +89,7 @@ fn page(found: &[Value], tried: &[Tried<'_>]) -> String {
                     "alike" => Some(t.version.to_owned()),
                     "alike-qtest" => Some(format!("{}q", t.version)),
                     "sometimes" => Some(format!("{}s", t.version)),
+                    "pair" => Some(format!("{}p", t.version)),
                     "abort" => Some(format!("{}\\*", t.version)),
                     _ => None,
                 })
@@ -199,10 +110,12 @@ fn left_out(tried: &[Tried<'_>]) -> String {
     let mut versions: Vec<&str> = tried.iter().map(|t| t.version).collect();
     versions.dedup();
     let mut reasons: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
-    for t in tried
-        .iter()
-        .filter(|t| !matches!(t.outcome, "alike" | "alike-qtest" | "sometimes" | "abort"))
-    {
+    for t in tried.iter().filter(|t| {
+        !matches!(
+            t.outcome,
+            "alike" | "alike-qtest" | "sometimes" | "pair" | "abort"
+        )
+    }) {
         *reasons.entry(t.why).or_default().entry(t.version).or_default() += 1;
     }
     let mut text = format!(
@@ -233,8 +146,8 @@ scenario with all that QEMU says on the way.
 
 The last column says on which QEMUs the scenario was replayed by `runstate conform` with the same end, every message alike; with a q, by
 `--inject qtest`, for a guest that waits for its incoming stream has no program that could act; with an s, when the dump was not done too
-soon; with a star, the abort was the same and another message was not. QEMU 11.1.3 stands for 11.0 here. The scenarios that were alike
-on Debian 12's QEMU are replayed by every run of CI. What was tried is in `crates/runstate-cli/tests/data/aborts.txt`.
+soon; with a p, in one of two QEMUs that were set up as a COLO pair by hand, the guest acting by qtest; with a star, the abort was the same and
+another message was not. QEMU 11.1.3 stands for 11.0 here. The scenarios that were alike on Debian 12's QEMU are replayed by every run of CI. What was tried is in `crates/runstate-cli/tests/data/aborts.txt`.
 ";
 
 #[test]
@@ -242,7 +155,7 @@ fn the_page_of_aborts_is_that_of_the_model() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let data = fs::read_to_string(root.join("tests/data/aborts.txt")).expect("it is readable");
     let tried = tried(&data);
-    let found = explored(None);
+    let found = explored(&["--find", "abort"]);
     assert!(found.len() > 1000, "{}", found.len());
     for t in &tried {
         assert!(
@@ -255,15 +168,7 @@ fn the_page_of_aborts_is_that_of_the_model() {
         );
     }
     let page = page(&found, &tried);
-    let path = root.join("../../docs/src/aborts.md");
-    if std::env::var_os("RUNSTATE_BLESS").is_some() {
-        fs::write(&path, &page).expect("the source tree is writable where tests are blessed");
-    }
-    let pinned = fs::read_to_string(&path).unwrap_or_default();
-    for (made, kept) in page.lines().zip(pinned.lines()) {
-        assert_eq!(made, kept, "RUNSTATE_BLESS=1 writes the page anew");
-    }
-    assert_eq!(page.lines().count(), pinned.lines().count());
+    same_as_kept("aborts.md", &page);
 }
 
 #[test]

@@ -140,8 +140,16 @@ impl Setup {
         self
     }
 
-    const fn has_colo(self) -> bool {
-        self.capabilities & Capability::Colo as u8 != 0
+    /// Whether that capability is on.
+    #[must_use]
+    pub const fn has(self, capability: Capability) -> bool {
+        self.capabilities & capability as u8 != 0
+    }
+
+    /// Whether the mode is cpr-reboot.
+    #[must_use]
+    pub const fn is_cpr_reboot(self) -> bool {
+        self.cpr_reboot
     }
 
     /// The opposite in everything.
@@ -153,7 +161,8 @@ impl Setup {
         }
     }
 
-    /// All that QEMU takes: background-snapshot stands alone. The plain one comes first.
+    /// All that QEMU takes: background-snapshot stands alone, and beside cpr-reboot only the pause before switchover. The plain one
+    /// comes first.
     fn all(release: Release) -> Vec<Self> {
         let background = Capability::BackgroundSnapshot as u8;
         let mut all: Vec<_> = (0..=u8::MAX)
@@ -166,7 +175,9 @@ impl Setup {
             .collect();
         all.sort_by_key(|setup| setup.capabilities.count_ones());
         if release >= Release::V9_0 {
-            all.extend(all.clone().into_iter().map(|setup| Self {
+            let alone = |setup: &Self| setup.capabilities & !(Capability::PauseBeforeSwitchover as u8) == 0;
+            let with_cpr = all.clone().into_iter().filter(alone);
+            all.extend(with_cpr.map(|setup| Self {
                 cpr_reboot: true,
                 ..setup
             }));
@@ -196,7 +207,7 @@ pub fn alphabet(families: Families, release: Release) -> Vec<Letter> {
     add(Family::Job, jobs(release));
     if families.contains(Family::Migration) {
         let setups = Setup::all(release).into_iter();
-        let setups = setups.filter(|setup| families.contains(Family::Colo) || !setup.has_colo());
+        let setups = setups.filter(|setup| families.contains(Family::Colo) || !setup.has(Capability::Colo));
         letters.extend(setups.map(|setup| Letter {
             input: Input::Command(Command::Migrate(Channel::Good)),
             setup: Some(setup),

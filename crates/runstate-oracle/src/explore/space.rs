@@ -1,11 +1,11 @@
 //! What is explored, and the graph that it is.
 
 use runstate::{
-    Actions, Answer, Detail, ExitStatus, Input, Launch, Machine, Output, Release, RunState, SetAction,
-    ShutdownAction, Thread, Vm,
+    Actions, Answer, Capability, Command, Detail, ExitStatus, Input, Launch, Machine, Output, Release,
+    RunState, SetAction, ShutdownAction, Thread, Vm,
 };
 
-use super::{Families, Launches, Letter, Policies, walk::Walk};
+use super::{Families, Launches, Letter, Policies, Setup, walk::Walk};
 
 /// What is explored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Scope {
     pub policies: Policies,
     /// Which states count as one.
     pub detail: Detail,
+    /// Whether the capability `events` is switched on first, so that MIGRATION and MIGRATION_PASS are told. It changes nothing else.
+    pub events: bool,
 }
 
 impl Scope {
@@ -44,6 +46,7 @@ impl Scope {
             races: false,
             policies: Policies::of(release),
             detail: Detail::RunState,
+            events: false,
         }
     }
 
@@ -66,6 +69,8 @@ pub struct Seen<'a> {
     pub before: &'a Vm,
     /// What happened; `None` is a pass of the main loop.
     pub input: Option<Input>,
+    /// What was set before it, if it begins a migration.
+    pub setup: Option<Setup>,
     /// What QEMU did, in order. Without races that includes the pass that follows the input.
     pub outputs: &'a [Output],
     /// Its answer, if the step is a command.
@@ -304,6 +309,12 @@ impl Space {
     /// The letter of that number; `None` for a pass.
     pub(crate) fn letter(&self, letter: u8) -> Option<Letter> {
         self.letters.get(usize::from(letter)).copied()
+    }
+
+    /// What is done to a VM before anything else: see [`Scope::events`].
+    pub(crate) fn preparation(&self) -> Option<Input> {
+        let events = Command::MigrateSetCapability(Capability::Events, true);
+        self.scope.events.then_some(Input::Command(events))
     }
 
     /// The launches explored, in order.

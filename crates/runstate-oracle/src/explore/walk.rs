@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use runstate::{Actions, Answer, Command, Input, Life, Output, Vm};
+use runstate::{Actions, Answer, Command, Input, Launch, Life, Output, Vm};
 
 use super::{
     End, Letter, Observer, Scope, Seen, Setup, Space, Verdict, alphabet,
@@ -101,7 +101,7 @@ impl<'a, O: Observer> Walk<'a, O> {
         let tries = Tries::of(&letters, &outcomes).into();
         Self {
             space: Space {
-                launches: scope.launches.of(scope.release, scope.thread, scope.machine),
+                launches: launches(&scope),
                 letters,
                 scope,
                 roots: Vec::new(),
@@ -123,10 +123,14 @@ impl<'a, O: Observer> Walk<'a, O> {
         }
     }
 
+    /// Numbers the state of each launch.
     fn launch(&mut self) {
         for i in 0..self.space.launches.len() {
             self.outputs.clear();
-            let vm = Vm::launch(&self.space.launches[i], &mut |output| self.outputs.push(output));
+            let mut vm = Vm::launch(&self.space.launches[i], &mut |output| self.outputs.push(output));
+            if let Some(input) = self.space.preparation() {
+                let _ = vm.handle(input, &mut |output| self.outputs.push(output));
+            }
             let node = Node {
                 vm,
                 forced: false,
@@ -267,6 +271,7 @@ impl<'a, O: Observer> Walk<'a, O> {
         let seen = Seen {
             before: &node.vm,
             input: step.input,
+            setup: self.space.letter(step.letter).and_then(|letter| letter.setup),
             outputs: &self.outputs,
             answer: step.answer,
             after: &next.vm,
@@ -325,4 +330,13 @@ impl<'a, O: Observer> Walk<'a, O> {
         }
         u16::try_from(number).expect("there are some hundreds of ways")
     }
+}
+
+fn launches(scope: &Scope) -> Vec<Launch> {
+    let mut launches = scope.launches.of(scope.release, scope.thread, scope.machine);
+    if scope.events {
+        // There no capability can be set, and later it would be a step of the story.
+        launches.retain(|launch| !launch.preconfig);
+    }
+    launches
 }

@@ -1,11 +1,11 @@
 //! The claims.
 
 use runstate::{
-    Actions, Answer, Command, Event, GuestPanicAction, Host, Input, Output, RebootAction, RunState,
+    Actions, Answer, Command, Event, GuestPanicAction, Host, Input, Output, RebootAction, Release, RunState,
     ShutdownAction, ShutdownCause, WatchdogAction,
 };
 
-use super::{Find, Promise, Property, states};
+use super::{Find, Promise, Property, lifecycle, migration, states};
 use crate::explore::{Seen, Verdict};
 
 const ANY: fn(Actions) -> bool = |_| true;
@@ -16,6 +16,7 @@ const fn claim(name: &'static str, claim: &'static str, find: Find) -> Property 
         claim,
         promise: None,
         under: ANY,
+        events: false,
         find,
     }
 }
@@ -28,8 +29,43 @@ pub(super) const fn promised(
     find: Find,
 ) -> Property {
     Property {
-        promise: Some(Promise { source, quote }),
+        promise: Some(Promise {
+            source,
+            quote,
+            since: Release::FIRST,
+            until: Release::LAST,
+        }),
         ..claim(name, says, find)
+    }
+}
+
+impl Property {
+    /// Promised by that release and later ones.
+    pub(super) const fn since(mut self, release: Release) -> Self {
+        if let Some(promise) = &mut self.promise {
+            promise.since = release;
+        }
+        self
+    }
+
+    /// Promised up to that release.
+    pub(super) const fn until(mut self, release: Release) -> Self {
+        if let Some(promise) = &mut self.promise {
+            promise.until = release;
+        }
+        self
+    }
+
+    /// Promised only under such actions.
+    pub(super) const fn under(mut self, actions: fn(Actions) -> bool) -> Self {
+        self.under = actions;
+        self
+    }
+
+    /// About what the capability `events` makes QEMU tell.
+    pub(super) const fn told_by_events(mut self) -> Self {
+        self.events = true;
+        self
     }
 }
 
@@ -132,6 +168,9 @@ fn of_documentation() -> Vec<Property> {
     promises.extend(of_commands());
     promises.extend(states::of_states());
     promises.extend(states::of_actions());
+    promises.extend(lifecycle::of_lifecycle());
+    promises.extend(migration::of_migration());
+    promises.extend(migration::of_colo());
     promises
 }
 
@@ -373,7 +412,7 @@ pub(super) const fn broken_if(broken: bool) -> Verdict {
     broken_if_or(broken, 0)
 }
 
-const fn broken_if_or(broken: bool, remember: u8) -> Verdict {
+pub(super) const fn broken_if_or(broken: bool, remember: u8) -> Verdict {
     if broken {
         Verdict::Goal(0)
     } else {
@@ -389,12 +428,12 @@ pub(super) fn events<'a>(seen: &Seen<'a>) -> impl Iterator<Item = Event> + 'a {
     })
 }
 
-fn shuts_down(seen: &Seen<'_>) -> bool {
+pub(super) fn shuts_down(seen: &Seen<'_>) -> bool {
     events(seen).any(|event| matches!(event, Event::Shutdown(_)))
 }
 
 /// Whether such an event is among those that come after the first.
-fn follows(seen: &Seen<'_>, then: fn(Event) -> bool) -> bool {
+pub(super) fn follows(seen: &Seen<'_>, then: fn(Event) -> bool) -> bool {
     events(seen).skip(1).any(then)
 }
 
@@ -403,6 +442,6 @@ pub(super) const fn refused(seen: &Seen<'_>) -> bool {
 }
 
 /// The machine is there: -preconfig refuses nearly everything.
-fn ready(seen: &Seen<'_>) -> bool {
+pub(super) fn ready(seen: &Seen<'_>) -> bool {
     seen.before.life() == runstate::Life::Alive
 }

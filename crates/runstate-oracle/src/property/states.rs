@@ -167,22 +167,22 @@ pub(super) fn of_actions() -> [Property; 7] {
     ]
 }
 
-fn arrives(seen: &Seen<'_>, state: RunState) -> bool {
+pub(super) fn arrives(seen: &Seen<'_>, state: RunState) -> bool {
     seen.outputs
         .iter()
         .any(|output| matches!(*output, Output::State { to, .. } if to == state))
 }
 
-fn bites(seen: &Seen<'_>, action: WatchdogAction) -> bool {
+pub(super) fn bites(seen: &Seen<'_>, action: WatchdogAction) -> bool {
     events(seen).any(|event| event == Event::Watchdog(action))
 }
 
-fn exits(seen: &Seen<'_>) -> bool {
+pub(super) fn exits(seen: &Seen<'_>) -> bool {
     seen.outputs
         .iter()
         .any(|output| matches!(output, Output::Exit(_)))
 }
 
-fn panics(seen: &Seen<'_>) -> bool {
+pub(super) fn panics(seen: &Seen<'_>) -> bool {
     events(seen).any(|event| matches!(event, Event::GuestPanicked(action) if action != GuestPanicAction::Run))
 }

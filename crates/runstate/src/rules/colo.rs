@@ -64,6 +64,11 @@ impl Vm {
             self.incoming = Incoming::Ended;
         }
         self.migration = Migration::Completed;
+        // The primary ends in migration_iteration_finish(), as a migration that failed.
+        let stays = self.run == RunState::Shutdown && self.release.failed_migration_leaves_shutdown();
+        if stays && mode == ColoMode::Primary {
+            return Ok(());
+        }
         self.vm_start(out)
     }
 }

@@ -1,8 +1,8 @@
 //! The source of a migration. migration/migration.c.
 
 use crate::{
-    Answer, Capability, Channel, ColoMode, Event, Impossible, MigrationStatus, Output, Refusal, Release,
-    RunState, Vm,
+    Answer, Capability, Channel, ColoMode, Impossible, MigrationStatus, Output, Refusal, Release, RunState,
+    Vm,
     rules::incoming::Incoming,
     vm::{Aborted, Flags, Ran},
 };
@@ -46,6 +46,10 @@ pub(crate) enum Migration {
     CancellingForever,
     /// Refused when it was set up already: it stays like this.
     SetupForever,
+    /// All is sent, and QEMU does not know how to end it ("Unknown ending state"): it stays like this, and so does the VM.
+    DeviceForever,
+    /// The same of a postcopy.
+    PostcopyForever,
 }
 
 impl Migration {
@@ -61,19 +65,18 @@ impl Migration {
     const fn status(self) -> MigrationStatus {
         match self {
             Self::None => MigrationStatus::None,
-            Self::Completed => MigrationStatus::Completed,
+            // primary_vm_do_failover() says so before the COLO thread has noticed.
+            Self::Completed | Self::ColoFailover | Self::ColoFailoverBroken => MigrationStatus::Completed,
             Self::Failed => MigrationStatus::Failed,
             Self::Cancelled => MigrationStatus::Cancelled,
             Self::SetupForever => MigrationStatus::Setup,
             Self::Active | Self::ActivePostcopy => MigrationStatus::Active,
             Self::PreSwitchover | Self::PreSwitchoverPostcopy => MigrationStatus::PreSwitchover,
-            Self::Device | Self::DevicePostcopy => MigrationStatus::Device,
-            Self::Postcopy => MigrationStatus::PostcopyActive,
+            Self::Device | Self::DevicePostcopy | Self::DeviceForever => MigrationStatus::Device,
+            Self::Postcopy | Self::PostcopyForever => MigrationStatus::PostcopyActive,
             Self::PostcopyPaused => MigrationStatus::PostcopyPaused,
             Self::PostcopyRecover => MigrationStatus::PostcopyRecover,
-            Self::Colo | Self::ColoBroken | Self::ColoFailover | Self::ColoFailoverBroken => {
-                MigrationStatus::Colo
-            }
+            Self::Colo | Self::ColoBroken => MigrationStatus::Colo,
             Self::Cancelling | Self::CancellingStopped | Self::CancellingColo | Self::CancellingForever => {
                 MigrationStatus::Cancelling
             }
@@ -82,69 +85,6 @@ impl Migration {
 }
 
 impl Vm {
-    /// A migration parameter, beside the capabilities' bits: `mode` is `cpr-reboot` (9.0).
-    pub(crate) const CPR_REBOOT: u8 = 32;
-
-    pub(crate) const fn has_capability(&self, capability: Capability) -> bool {
-        self.capabilities & capability as u8 != 0
-    }
-
-    /// `qmp_migrate_set_capabilities()`, `migrate_caps_check()`, migration/options.c (migration/migration.c before 8.1).
-    pub(crate) fn qmp_migrate_set_capability(&mut self, capability: Capability, on: bool) -> Answer {
-        if self.migration.in_flight() {
-            return Answer::Refused(Refusal::MigrationInProgress);
-        }
-        let before = self.capabilities;
-        self.set_capability(capability as u8, on);
-        if self.has_capability(Capability::BackgroundSnapshot) {
-            // check_caps_background_snapshot, in its order.
-            for conflict in [
-                Capability::PostcopyRam,
-                Capability::PauseBeforeSwitchover,
-                Capability::Colo,
-            ] {
-                if self.has_capability(conflict) {
-                    self.capabilities = before;
-                    return Answer::Refused(Refusal::BackgroundSnapshotConflict(conflict));
-                }
-            }
-        }
-        Answer::Done
-    }
-
-    pub(crate) const fn set_capability(&mut self, bit: u8, on: bool) {
-        if on {
-            self.capabilities |= bit;
-        } else {
-            self.capabilities &= !bit;
-        }
-    }
-
-    /// MIGRATION, where the capability `events` is on.
-    pub(crate) fn announce_migration(&self, status: MigrationStatus, out: &mut impl FnMut(Output)) {
-        if self.has_capability(Capability::Events) {
-            Self::emit(Event::Migration(status), out);
-        }
-    }
-
-    /// MIGRATION_PASS for a look for written pages, likewise.
-    ///
-    /// `migration_bitmap_sync()`, migration/ram.c (up to 11.0).
-    pub(crate) fn announce_pass(&self, pass: u8, out: &mut impl FnMut(Output)) {
-        if self.has_capability(Capability::Events) && !self.release.pass_counts_iterations() {
-            Self::emit(Event::MigrationPass(pass), out);
-        }
-    }
-
-    /// MIGRATION_PASS when an iteration over the memory is over.
-    ///
-    /// `migration_iteration_go_next()`, migration/migration.c (11.1).
-    fn announce_iteration(&self, next: u8, out: &mut impl FnMut(Output)) {
-        if self.has_capability(Capability::Events) && self.release.pass_counts_iterations() {
-            Self::emit(Event::MigrationPass(next), out);
-        }
-    }
-
     /// Whether something of a migration is left to happen by itself: see [`Host::MigrationSettles`](crate::Host).
     #[must_use]
     pub const fn migration_settles_by_itself(&self) -> bool {
@@ -167,26 +107,17 @@ impl Vm {
     /// Whether an outgoing migration has the one registration with yank that all of migration shares.
     /// `yank_register_instance()`, util/yank.c.
     pub(crate) const fn outgoing_is_yankable(&self) -> bool {
-        self.migration.in_flight() && !matches!(self.migration, Migration::SetupForever)
+        self.migration.in_flight()
+            && !matches!(
+                self.migration,
+                Migration::SetupForever | Migration::DeviceForever | Migration::PostcopyForever
+            )
     }
 
     /// A number for how far the outgoing migration is, finer than [`Vm::migration_status`]: for searches that tell VMs apart.
     #[must_use]
     pub const fn migration_phase(&self) -> u8 {
         self.migration as u8
-    }
-
-    /// Whether the migrations of this VM are told by MIGRATION and MIGRATION_PASS.
-    #[must_use]
-    pub const fn announces_migration(&self) -> bool {
-        self.has_capability(Capability::Events)
-    }
-
-    /// The same VM as if this capability had been set, or not, before the migration that is under way began.
-    #[must_use]
-    pub const fn with_capability(mut self, capability: Capability, on: bool) -> Self {
-        self.set_capability(capability as u8, on);
-        self
     }
 
     /// The side of a COLO pair that this is, as long as it has not said COLO_EXIT.
@@ -222,7 +153,7 @@ impl Vm {
         } else if self.flags.has(Flags::DUMPING) {
             Some(Refusal::BlockedByDump)
         } else {
-            None
+            self.cpr_conflict().map(Refusal::CprConflict)
         };
         let refused = |vm: &mut Self, out: &mut _| {
             // The channel is opened when the migration has begun, which then has failed.
@@ -276,14 +207,18 @@ impl Vm {
     /// `qmp_migrate_cancel()`, `migrate_fd_cancel()`, migration/migration.c.
     pub(crate) fn qmp_migrate_cancel(&mut self, out: &mut impl FnMut(Output)) -> Answer {
         self.migration = match self.migration {
-            Migration::None | Migration::Completed | Migration::Failed | Migration::Cancelled => {
-                return Answer::Done;
-            }
+            Migration::None
+            | Migration::Completed
+            | Migration::Failed
+            | Migration::Cancelled
+            | Migration::ColoFailover
+            | Migration::ColoFailoverBroken => return Answer::Done,
             // One that is being cancelled counts as running, and is set to what it is: MIGRATION says so again.
             Migration::Cancelling
             | Migration::CancellingStopped
             | Migration::CancellingColo
             | Migration::CancellingForever => self.migration,
+            Migration::Colo | Migration::ColoBroken if !self.release.cancels_colo() => return Answer::Done,
             Migration::Postcopy | Migration::PostcopyPaused | Migration::PostcopyRecover
                 if self.release.refuses_cancel_in_postcopy() =>
             {
@@ -302,9 +237,9 @@ impl Vm {
             | Migration::PostcopyRecover => Migration::CancellingStopped,
             Migration::Colo => Migration::CancellingColo,
             Migration::ColoBroken
-            | Migration::ColoFailover
-            | Migration::ColoFailoverBroken
-            | Migration::SetupForever => Migration::CancellingForever,
+            | Migration::SetupForever
+            | Migration::DeviceForever
+            | Migration::PostcopyForever => Migration::CancellingForever,
         };
         self.announce_migration(MigrationStatus::Cancelling, out);
         Answer::Done
@@ -371,11 +306,11 @@ impl Vm {
             }
             Migration::Device => self.complete(true, out)?,
             Migration::DevicePostcopy => self.begin_postcopy(true, out),
-            Migration::Postcopy => self.finish(out)?,
+            Migration::Postcopy => self.finish_postcopy(out)?,
             Migration::PostcopyRecover => {
                 self.announce_migration(MigrationStatus::PostcopyRecover, out);
                 self.announce_migration(MigrationStatus::PostcopyActive, out);
-                self.finish(out)?;
+                self.finish_postcopy(out)?;
             }
             Migration::Colo => self.colo_checkpoint(out)?,
             // It waits for migrate-continue, for a new channel, or for a failover.
@@ -393,7 +328,9 @@ impl Vm {
             | Migration::CancellingStopped
             | Migration::CancellingColo
             | Migration::CancellingForever
-            | Migration::SetupForever => return Ok(Answer::Impossible(Impossible::NoMigration)),
+            | Migration::SetupForever
+            | Migration::DeviceForever
+            | Migration::PostcopyForever => return Ok(Answer::Impossible(Impossible::NoMigration)),
         }
         Ok(Answer::Done)
     }
@@ -435,17 +372,36 @@ impl Vm {
         self.complete(false, out)
     }
 
-    fn announce_device(&self, paused_before: bool, out: &mut impl FnMut(Output)) {
-        if paused_before || self.release.migration_announces_device() {
-            self.announce_migration(MigrationStatus::Device, out);
-        }
-    }
-
     fn complete(&mut self, paused_before: bool, out: &mut impl FnMut(Output)) -> Ran {
         self.announce_device(paused_before, out);
         self.announce_pass(2, out);
-        if self.has_capability(Capability::Colo) && self.release.primary_enters_colo() {
+        if !self.has_capability(Capability::Colo) {
+            // migration_completion(): bdrv_inactivate_all(), when the device state is sent.
+            self.flags.set(Flags::DISKS_GIVEN_AWAY, true);
+            return self.finish(out);
+        }
+        // A primary keeps its disks, also where it does not become one.
+        let enters = if paused_before {
+            self.release.paused_primary_enters_colo()
+        } else {
+            self.release.primary_enters_colo()
+        };
+        if enters {
             return self.enter_colo(out);
+        }
+        if self.release.colo_may_end_nowhere() {
+            self.migration = Migration::DeviceForever;
+            return Ok(());
+        }
+        self.finish(out)
+    }
+
+    fn finish_postcopy(&mut self, out: &mut impl FnMut(Output)) -> Ran {
+        // postcopy_start(): bdrv_inactivate_all()
+        self.flags.set(Flags::DISKS_GIVEN_AWAY, true);
+        if self.has_capability(Capability::Colo) && self.release.colo_may_end_nowhere() {
+            self.migration = Migration::PostcopyForever;
+            return Ok(());
         }
         self.finish(out)
     }
@@ -474,8 +430,6 @@ impl Vm {
     fn finish(&mut self, out: &mut impl FnMut(Output)) -> Ran {
         self.announce_migration(MigrationStatus::Completed, out);
         self.migration = Migration::Completed;
-        // migration_completion(): bdrv_inactivate_all(), when the device state is sent.
-        self.flags.set(Flags::DISKS_GIVEN_AWAY, true);
         self.set(RunState::Postmigrate, out)
     }
 
@@ -532,26 +486,11 @@ impl Vm {
             | Migration::CancellingStopped
             | Migration::CancellingColo
             | Migration::CancellingForever
-            | Migration::SetupForever => return Ok(Answer::Impossible(Impossible::NoMigration)),
+            | Migration::SetupForever
+            | Migration::DeviceForever
+            | Migration::PostcopyForever => return Ok(Answer::Impossible(Impossible::NoMigration)),
         }
         Ok(Answer::Done)
-    }
-
-    /// MIGRATION `failed`, and since 11.0 `failing` before the VM restarts.
-    fn announce_failed<O: FnMut(Output)>(
-        &mut self,
-        out: &mut O,
-        restart: impl FnOnce(&mut Self, &mut O) -> Ran,
-    ) -> Ran {
-        if self.release.migration_announces_failing() {
-            self.announce_migration(MigrationStatus::Failing, out);
-            restart(self, out)?;
-            self.announce_migration(MigrationStatus::Failed, out);
-        } else {
-            self.announce_migration(MigrationStatus::Failed, out);
-            restart(self, out)?;
-        }
-        Ok(())
     }
 
     /// What a cancel or failover leaves to the migration's threads.
@@ -584,7 +523,9 @@ impl Vm {
             | Migration::Colo
             | Migration::ColoBroken
             | Migration::CancellingForever
-            | Migration::SetupForever => return Ok(Answer::Impossible(Impossible::NoMigration)),
+            | Migration::SetupForever
+            | Migration::DeviceForever
+            | Migration::PostcopyForever => return Ok(Answer::Impossible(Impossible::NoMigration)),
         }
         self.migration = Migration::Cancelled;
         self.announce_migration(MigrationStatus::Cancelled, out);

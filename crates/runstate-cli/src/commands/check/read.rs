@@ -169,7 +169,7 @@ impl Progress {
             .map(|path| std::fs::metadata(path).map_or(0, |known| known.len()));
         let total: u64 = sizes.sum();
         let (length, template) = if total > 0 {
-            (Some(total), "{bar:40} {bytes} of {total_bytes} {bytes_per_sec}")
+            (Some(total), "{bytes} of {total_bytes} {bytes_per_sec} {wide_bar}")
         } else {
             (None, "{spinner} {bytes} {bytes_per_sec}")
         };

@@ -286,7 +286,7 @@ pub enum Host {
     /// The outgoing migration goes on as far as it can: to the pause before switchover, to postcopy, or to its end; a
     /// migration in COLO makes a checkpoint.
     MigrationConverges,
-    /// The other end of the outgoing migration breaks.
+    /// The outgoing migration finds that its other end is gone: not while it waits before its switchover.
     MigrationFails,
     /// The migration's threads finish what a `migrate_cancel` or `x-colo-lost-heartbeat` has begun. Needs no cause on the
     /// host; it happens some time after the command's reply.

@@ -291,6 +291,8 @@ pub enum Impossible {
     NoMachine,
     /// No outgoing migration is at work.
     NoMigration,
+    /// The outgoing migration waits before its switchover, and looks at its channel only when it goes on.
+    MigrationWaits,
     /// Nothing waits for an incoming stream.
     NoIncoming,
     /// No dump is being written in the background.
@@ -310,6 +312,9 @@ impl Impossible {
             }
             Self::NoMachine => "the machine does not exist yet: x-exit-preconfig comes first",
             Self::NoMigration => "no outgoing migration is at work: migrate comes first",
+            Self::MigrationWaits => {
+                "a migration that waits before its switchover does not notice a break: migrate-continue comes first"
+            }
             Self::NoIncoming => {
                 "no incoming migration is awaited: -incoming, and with defer a migrate-incoming, come first"
             }

@@ -367,6 +367,16 @@ impl Release {
         (self as u8) < Self::V9_0 as u8
     }
 
+    /// The destination of a migration takes its disks only when it starts: before, when the stream is complete, or at a `cont`
+    /// while it waits for one.
+    ///
+    /// fca9aef1c8 "migration/block: Make late-block-active the default", e4e5e89bbd "qmp/cont: Only activate disks if migration
+    /// completed" (10.0).
+    #[must_use]
+    pub const fn disks_wait_for_start(self) -> bool {
+        self as u8 >= Self::V10_0_0 as u8
+    }
+
     /// MIGRATION says `device` in every migration; before, only after pause-before-switchover.
     #[must_use]
     pub const fn migration_announces_device(self) -> bool {

@@ -14,6 +14,7 @@
 //! | [`announce`] | MIGRATION and MIGRATION_PASS, migration/migration.c |
 //! | [`capability`] | what migrations are set to, migration/options.c |
 //! | [`migration`] | the source, migration/migration.c |
+//! | [`migration_end`] | the source, when it fails or is cancelled: `migration_detect_error()`, `migration_iteration_finish()`, migration/migration.c |
 //! | [`incoming`] | the destination, migration/migration.c |
 //! | [`colo`] | migration/colo.c |
 
@@ -27,6 +28,7 @@ pub(crate) mod incoming;
 pub(crate) mod job;
 pub(crate) mod main_loop;
 pub(crate) mod migration;
+pub(crate) mod migration_end;
 pub(crate) mod request;
 pub(crate) mod snapshot;
 pub(crate) mod startup;

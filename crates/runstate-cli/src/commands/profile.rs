@@ -72,16 +72,11 @@ fn record(qemu: &Path, machine: &str, ui: &mut Ui) -> Result<Profile, Trouble> {
     let mut profile = Profile::new();
     let machine = format!("{machine},accel=tcg");
     let probe = ["-machine", "none,accel=kvm:tcg"];
-    let domain = [
-        "-machine",
-        &machine,
-        "-m",
-        "64",
-        "-device",
-        "pvpanic",
-        "-device",
-        "ib700,id=watchdog0",
-    ];
+    let mut domain = vec!["-machine", &machine];
+    // A machine of type none takes neither memory nor devices.
+    if !machine.starts_with("none,") {
+        domain.extend(["-m", "64", "-device", "pvpanic", "-device", "ib700,id=watchdog0"]);
+    }
     for (options, questions) in [(&probe[..], profile::probe()), (&domain[..], profile::domain())] {
         let mut asked = Asked::start(qemu, options)?;
         for question in questions {

@@ -47,17 +47,22 @@ impl Driver<'_> {
                         self.qemu.qtest.answers()
                     }
                     Injection::Vcpu => {
-                        // Asked for while QEMU is sure to answer.
-                        let _ = self.qemu.vcpu_threads()?;
-                        // A guest that boots from now on does so because of what it is about to do.
-                        let sent = self.qemu.guest.send(0, Operation::Nothing, 0, 0, false)?;
-                        self.qemu.guest.wait(sent)?;
+                        self.wait_for_guest()?;
                         let sent = self.qemu.guest.perform(0, access, false)?;
                         self.performed(sent)
                     }
                 }
             }
         }
+    }
+
+    /// Waits until the guest has booted and does what it is told: one that boots from now on does so because of what it is about
+    /// to do.
+    fn wait_for_guest(&mut self) -> Result<(), Failure> {
+        // Asked for while QEMU is sure to answer.
+        let _ = self.qemu.vcpu_threads()?;
+        let sent = self.qemu.guest.send(0, Operation::Nothing, 0, 0, false)?;
+        self.qemu.guest.wait(sent).map(|_| ())
     }
 
     /// The access by which the guest brings it about, the last one of those that it takes: the others are made here.
@@ -215,6 +220,7 @@ impl Driver<'_> {
                 Ok(())
             }
             Injection::Vcpu => {
+                self.wait_for_guest()?;
                 for write in commands {
                     let sent = self.qemu.guest.perform(0, write.into(), false)?;
                     self.performed(sent)?;
@@ -247,7 +253,13 @@ impl Driver<'_> {
         self.breakpoints += 1;
         debugger.keep_up()?;
         self.qemu.guest.send(0, *operation, 0, 0, false)?;
-        debugger.until_hit()?;
+        // Since 8.1 a stop is told once for each time that the debugger continued the VM: not after one that a QMP client has
+        // stopped and continued (`gdb_vm_state_change()`, gdbstub/system.c).
+        let limit = Limit::new("hit of the breakpoint");
+        while !debugger.has_hit()? && self.qemu.status()?.is_some_and(|status| status != "debug") {
+            limit.check()?;
+            std::thread::sleep(core::time::Duration::from_micros(200));
+        }
         debugger.remove_breakpoint(address)
     }
 
@@ -280,7 +292,7 @@ impl Driver<'_> {
                     .stream(self.machine, disk.as_ref().map(|path| path.as_path()))?;
                 let bytes = stream::patched(&template, stream)?;
                 self.feed(&bytes)?;
-                self.until_migration(&["completed", "failed"])
+                self.until_incoming_ends()
             }
             Host::IncomingFails => {
                 let disk = self.disk.clone();
@@ -290,13 +302,14 @@ impl Driver<'_> {
                 self.feed(&template[..3000])
             }
             Host::MigrationSettles => Ok(()),
-            Host::UiClose | Host::DumpCompletes | Host::JobCompletes => undrivable("nothing does it here"),
+            Host::DumpCompletes => self.complete_dump(),
+            Host::UiClose | Host::JobCompletes => undrivable("nothing does it here"),
         }
     }
 
     fn feed(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let path = self.qemu.directory().join("state");
-        if !path.exists() {
+        if self.outgoing.took_state || !path.exists() {
             return undrivable("a stream that comes in after one that went out has taken its file");
         }
         stream::feed(&path, bytes)?;
@@ -316,103 +329,6 @@ impl Driver<'_> {
             None => undrivable("no debugger is attached"),
         }
     }
-
-    /// A migration that begins is held back, by its bandwidth, until the scenario says that it converges.
-    pub(super) fn before_command(&mut self, command: &Value) -> Result<(), Failure> {
-        if executed(command) == Some("migrate_cancel") {
-            // One that never begins is not wound up either.
-            self.stuck = self.qemu.migration_status()?.as_deref() == Some("setup");
-        }
-        if executed(command) == Some("migrate") {
-            self.bandwidth(10)?;
-            let path = self.qemu.directory().join("state");
-            if self.qemu.status()?.as_deref() != Some("inmigrate") && path.exists() {
-                // An incoming stream does not come any more; the name is for the one that goes out.
-                release_fifo(&path);
-                let _ = std::fs::remove_file(&path);
-            }
-        }
-        Ok(())
-    }
-
-    /// A migration takes its time to begin, and one that was cancelled to end.
-    pub(super) fn after_command(&mut self, command: &Value) -> Result<(), Failure> {
-        let limit = Limit::new("beginning of a migration");
-        match executed(command) {
-            Some("migrate") => {
-                while self.qemu.migration_status()?.as_deref() == Some("setup") {
-                    limit.check()?;
-                }
-                Ok(())
-            }
-            Some("migrate_cancel") if self.stuck => Ok(()),
-            Some("migrate_cancel") => self.until_migration(&["cancelled", "completed", "failed"]),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// Bytes a second. QEMU sends at least a page in each tenth of one.
-    fn bandwidth(&mut self, limit: u64) -> Result<(), Failure> {
-        let command = format!(
-            r#"{{"execute": "migrate-set-parameters", "arguments": {{"max-bandwidth": {limit}, "downtime-limit": 300}}}}"#
-        );
-        // Not before the machine is there, when there is no migration either.
-        self.qemu.control.ask(&command).map(|_| ())
-    }
-
-    fn converge(&mut self) -> Result<(), Failure> {
-        self.bandwidth(1 << 40)?;
-        self.until_migration(&["completed", "failed", "pre-switchover", "cancelled"])?;
-        if self.qemu.migration_status()?.as_deref() == Some("completed") {
-            let limit = Limit::new("end of a migration that is completed");
-            while self.qemu.status()?.as_deref() == Some("finish-migrate") {
-                limit.check()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits for a status of the migration; none of them when there is none, or QEMU is gone.
-    fn until_migration(&mut self, statuses: &[&str]) -> Result<(), Failure> {
-        let limit = Limit::new("progress of the migration");
-        while let Some(status) = self.qemu.migration_status()? {
-            if statuses.contains(&status.as_str()) {
-                break;
-            }
-            limit.check()?;
-            std::thread::sleep(core::time::Duration::from_millis(1));
-        }
-        Ok(())
-    }
-
-    /// Ends the process that takes the outgoing stream.
-    fn break_migration(&mut self) -> Result<(), Failure> {
-        for child in descendants(self.qemu.pid().as_raw()) {
-            // Gone already, perhaps: it ends with its parent's pipe.
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), Signal::SIGKILL);
-        }
-        // Found out by the next page, within a tenth of a second; before the switchover only when that begins.
-        self.until_migration(&["failed", "completed", "cancelled", "pre-switchover"])
-    }
-}
-
-/// The processes that a process has begun, and theirs: the shell of `exec:` and what it runs.
-fn descendants(pid: i32) -> Vec<i32> {
-    let mut found = Vec::new();
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task"));
-    for task in tasks.into_iter().flatten().flatten() {
-        let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        for child in children.split_whitespace().filter_map(|word| word.parse().ok()) {
-            found.push(child);
-            found.extend(descendants(child));
-        }
-    }
-    found
-}
-
-/// The command's name.
-fn executed(command: &Value) -> Option<&str> {
-    command.get("execute")?.as_str()
 }
 
 /// The monitor's `mce`: CPU, bank, status, MCG status, address, misc. A status with UC (bit 61) is uncorrected and, with

@@ -71,19 +71,21 @@ impl Debugger {
         if told { self.wire.send(b"+") } else { Ok(()) }
     }
 
-    /// Waits until QEMU tells that a breakpoint was hit. Every other stop since the last packet is told before.
+    /// Whether QEMU has told that a breakpoint was hit. Every other stop since the last packet is told before.
     ///
     /// # Errors
     ///
-    /// When none is.
-    pub fn until_hit(&mut self) -> Result<(), Failure> {
-        loop {
-            let packet = self.answer()?;
+    /// When QEMU does not read.
+    pub fn has_hit(&mut self) -> Result<bool, Failure> {
+        self.wire.take_in();
+        while let Some(packet) = take_packet(&mut self.wire.arrived) {
+            self.wire.send(b"+")?;
             // Signal 5 is SIGTRAP; the stop of a QMP client is 2.
-            if packet.is_empty() || packet.starts_with("T05") {
-                return Ok(());
+            if packet.starts_with("T05") {
+                return Ok(true);
             }
         }
+        Ok(self.wire.closed)
     }
 
     /// Presses control-C: the VM stops, and QEMU says so.

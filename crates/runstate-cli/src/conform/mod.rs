@@ -5,7 +5,8 @@
 //! - [`machine`], [`qemu`], [`bench`](mod@bench): QEMU's options, its process, what its runs share;
 //! - [`wire`], [`qmp`], [`qtest`], [`serial`], [`gdb`]: its sockets;
 //! - [`hold`]: its main loop, held back;
-//! - [`script`] and [`drive`](mod@drive): what is done to it;
+//! - [`script`] and [`drive`](mod@drive): what is done to it; [`outgoing`], [`dump`]: its migrations and
+//!   dumps;
 //! - [`plan`], [`orders`], [`trial`], [`tell`]: the model beside it, and where the two differ.
 
 mod acts;
@@ -13,6 +14,7 @@ pub mod asm;
 pub mod bench;
 mod disk;
 pub mod drive;
+mod dump;
 pub mod failure;
 pub mod firmware;
 pub mod fleet;
@@ -22,6 +24,7 @@ pub mod hold;
 pub mod i6300esb;
 pub mod machine;
 pub mod orders;
+mod outgoing;
 pub mod plan;
 pub mod ports;
 pub mod qemu;

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use runstate::{Impossible, Release};
+use runstate::{Host, Impossible, Release};
 use runstate_monitor::scenario::run::{Outcome, run};
 use runstate_monitor::scenario::{Action, Exit, IoErrors, Scenario, Signal, Step, With};
 use runstate_qmp::Value;
@@ -21,6 +21,8 @@ pub struct Prediction {
     pub exit: Option<(usize, Exit)>,
     /// The steps that cancel a migration.
     pub cancels: Vec<usize>,
+    /// The steps that have a migration go on which then breaks.
+    pub breaks: Vec<usize>,
 }
 
 /// A scenario, ready to be driven.
@@ -100,6 +102,7 @@ impl Prediction {
         let mut prediction = Self::default();
         let mut next: usize = 0;
         let mut last = 0;
+        let mut continued = None;
         for step in transcript {
             match &step.action {
                 Action::Expect(message) => prediction.heard.push((next.saturating_sub(1), message.clone())),
@@ -107,9 +110,25 @@ impl Prediction {
                 Action::Wait(_) => next += 1,
                 Action::Send(_) | Action::Guest { .. } | Action::Host { .. } => {
                     // A QEMU that has ended takes nothing more, but time passes.
-                    if matches!(&step.action, Action::Send(message) if message.to_string().contains("migrate_cancel"))
-                    {
-                        prediction.cancels.push(next);
+                    match &step.action {
+                        Action::Send(message) if names(message, "migrate_cancel") => {
+                            prediction.cancels.push(next);
+                        }
+                        Action::Send(message) if names(message, "migrate-continue") => continued = Some(next),
+                        Action::Host {
+                            action: Host::MigrationFails,
+                            ..
+                        } => {
+                            prediction
+                                .breaks
+                                .extend(continued.filter(|step| step + 1 == next));
+                        }
+                        Action::Send(_)
+                        | Action::Guest { .. }
+                        | Action::Host { .. }
+                        | Action::Wait(_)
+                        | Action::Expect(_)
+                        | Action::Exit(_) => {}
                     }
                     last = next;
                     next += 1;
@@ -138,6 +157,10 @@ impl Prediction {
             exit: self.exit.map(|(step, _)| step),
         }
     }
+}
+
+fn names(message: &Value, command: &str) -> bool {
+    message.get("execute").and_then(Value::as_str) == Some(command)
 }
 
 /// What a scenario without expectations asks us to do.

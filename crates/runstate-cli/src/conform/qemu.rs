@@ -222,6 +222,21 @@ impl Qemu {
         self.asked(r#"{"execute": "query-migrate"}"#)
     }
 
+    /// Whether a migration is registered with yank, by the control session.
+    ///
+    /// # Errors
+    ///
+    /// When QEMU does not answer.
+    pub fn migration_is_yankable(&mut self) -> Result<bool, Failure> {
+        let answer = self.control.ask(r#"{"execute": "query-yank"}"#)?;
+        let instances = answer
+            .as_ref()
+            .and_then(|answer| answer.get("return")?.as_array());
+        let is_migration =
+            |instance: &Value| instance.get("type").and_then(Value::as_str) == Some("migration");
+        Ok(instances.into_iter().flatten().any(is_migration))
+    }
+
     /// The threads of the vCPUs, in their order; none before the machine is there, or when QEMU is gone.
     ///
     /// # Errors

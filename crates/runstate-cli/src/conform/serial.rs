@@ -9,6 +9,10 @@ use super::firmware::{BEGUN, BOOTED, BUFFER, DONE, Frame, GO, MAILBOX, MAILBOX_S
 use super::ports::{Access, Width};
 use super::wire::{Limit, Wire, take_in};
 
+/// Where the guest has memory that it does not use, and how many bytes: more than pipes and QEMU's buffer take.
+const SPARE: u64 = 2 << 20;
+const SPARE_SIZE: usize = 1 << 20;
+
 /// The guest, from outside.
 #[derive(Debug)]
 pub struct Guest {
@@ -174,6 +178,17 @@ impl Guest {
             limit.check()?;
             std::thread::sleep(Duration::from_micros(20));
         }
+    }
+
+    /// Fills memory that the guest does not use with what is not zero, so that it is sent page by page.
+    ///
+    /// # Errors
+    ///
+    /// When the memory cannot be written.
+    pub fn fill_memory(&self) -> Result<(), Failure> {
+        self.memory
+            .write_all_at(&[0x5a; SPARE_SIZE], SPARE)
+            .map_err(unreachable_memory)
     }
 
     /// Writes a sector's words to a port: the guest reads them from the buffer in its memory.

@@ -3,7 +3,7 @@
 use runstate::Release;
 use runstate_qmp::{Error, Value, arguments::Arguments};
 
-use super::keyval::{self, Keys, Kind, Syntax};
+use super::keyval::{self, Keys, Kind, Pairs, Syntax};
 use super::parse::Parser;
 use super::report::Report;
 use super::{MonitorMode, MonitorOption};
@@ -21,6 +21,78 @@ const HMP_KEYS: Keys = &[
     ("chardev", Kind::Text),
     ("readline", Kind::Bool),
 ];
+
+/// The types of objects of QEMU for x86, of all releases, but for monitors. `ObjectType`, qapi/qom.json; those for other boards
+/// are left out.
+const TYPES: &[&str] = &[
+    "acpi-generic-initiator",
+    "acpi-generic-port",
+    "authz-list",
+    "authz-listfile",
+    "authz-pam",
+    "authz-simple",
+    "can-bus",
+    "can-host-socketcan",
+    "colo-compare",
+    "cryptodev-backend",
+    "cryptodev-backend-builtin",
+    "cryptodev-backend-lkcf",
+    "cryptodev-vhost-user",
+    "dbus-vmstate",
+    "filter-buffer",
+    "filter-dump",
+    "filter-mirror",
+    "filter-redirector",
+    "filter-replay",
+    "filter-rewriter",
+    "igvm-cfg",
+    "input-barrier",
+    "input-linux",
+    "iommufd",
+    "iothread",
+    "main-loop",
+    "memory-backend-epc",
+    "memory-backend-file",
+    "memory-backend-memfd",
+    "memory-backend-ram",
+    "memory-backend-shm",
+    "pr-manager-helper",
+    "qtest",
+    "rng-builtin",
+    "rng-egd",
+    "rng-random",
+    "secret",
+    "secret_keyring",
+    "sev-guest",
+    "sev-snp-guest",
+    "tdx-guest",
+    "thread-context",
+    "throttle-group",
+    "tls-cipher-suites",
+    "tls-creds-anon",
+    "tls-creds-psk",
+    "tls-creds-x509",
+    "x-remote-object",
+    "x-vfio-user-server",
+];
+
+/// Whether there is such a type. Only of monitors it is known since when.
+pub(crate) fn is_known(release: Release, kind: &str) -> bool {
+    match monitor_mode(kind) {
+        Some(_) => release >= Release::V11_1,
+        None => TYPES.contains(&kind),
+    }
+}
+
+/// The type, if there is such a one. `visit_type_ObjectOptions()`, which looks at it before it looks at the id.
+fn known(release: Release, kind: Option<&str>) -> Result<&str, Report> {
+    let kind = kind.ok_or_else(|| Report::error("Parameter 'qom-type' is missing"))?;
+    if is_known(release, kind) {
+        Ok(kind)
+    } else {
+        Err(bad_value(release, "qom-type", kind))
+    }
+}
 
 /// What an object of this type speaks, if it is a monitor.
 pub(crate) fn monitor_mode(kind: &str) -> Option<MonitorMode> {
@@ -73,14 +145,12 @@ pub(crate) fn check_ids(parser: &Parser<'_>) -> Result<(), Report> {
 fn from_json(release: Release, argument: &str) -> Result<(String, Option<MonitorOption>), Report> {
     let value = Value::parse(argument.as_bytes()).map_err(|error| Report::error(error.words()))?;
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-    let (kind, id) = (text("qom-type").unwrap_or_default(), text("id"));
-    let id = id.ok_or_else(|| Report::error("Parameter 'id' is missing"))?;
-    let Some(mode) = monitor_mode(&kind) else {
+    let kind = text("qom-type");
+    let kind = known(release, kind.as_deref())?;
+    let id = text("id").ok_or_else(|| Report::error("Parameter 'id' is missing"))?;
+    let Some(mode) = monitor_mode(kind) else {
         return Ok((id, None));
     };
-    if release < Release::V11_1 {
-        return Err(bad_value(release, "qom-type", &kind));
-    }
     let object = value.as_object().cloned().unwrap_or_default();
     let mut arguments = Arguments::new(&object);
     for key in ["qom-type", "id"] {
@@ -143,38 +213,79 @@ fn from_pairs(parser: &mut Parser<'_>, argument: &str) -> Result<(String, Option
         implied: Some("qom-type"),
         keys,
     };
-    let mut pairs = keyval::parse(argument, syntax(&[]), &mut parser.options.warnings)?;
-    let id = pairs.id.clone();
-    let id = id.ok_or_else(|| Report::error("Parameter 'id' is missing"))?;
-    if parser.pending.object_ids.contains(&id) {
-        return Err(Report::error(format!("Duplicate ID '{id}' for object")));
+    let pairs = keyval::parse(argument, syntax(&[]), &mut parser.options.warnings)?;
+    if let Some(id) = &pairs.id {
+        if parser.pending.object_ids.contains(id) {
+            return Err(Report::error(format!("Duplicate ID '{id}' for object")));
+        }
+        parser.pending.object_ids.push(id.clone());
     }
-    parser.pending.object_ids.push(id.clone());
-    let kind = pairs.get("qom-type").unwrap_or_default();
+    let kind = known(parser.release, pairs.get("qom-type"))?;
     let Some(mode) = monitor_mode(kind) else {
-        return Ok((id, None));
-    };
-    if parser.release < Release::V11_1 {
-        return Err(bad_value(parser.release, "qom-type", kind));
-    }
-    let keys = match mode {
-        MonitorMode::Control => QMP_KEYS,
-        MonitorMode::Readline => HMP_KEYS,
+        return Ok((id_of(&pairs)?, None));
     };
     // Once more, now that it is known what it takes. What was warned of is not warned of again.
-    pairs = keyval::parse(argument, syntax(keys), &mut Vec::new())?;
+    let pairs = keyval::parse(argument, syntax(keys_of(mode)), &mut Vec::new())?;
+    let monitor = of_pairs(parser.release, mode, &pairs)?;
+    Ok((id_of(&pairs)?, Some(monitor)))
+}
+
+fn id_of(pairs: &Pairs) -> Result<String, Report> {
+    let id = pairs.id.clone();
+    id.ok_or_else(|| Report::error("Parameter 'id' is missing"))
+}
+
+const fn keys_of(mode: MonitorMode) -> Keys {
+    match mode {
+        MonitorMode::Control => QMP_KEYS,
+        MonitorMode::Readline => HMP_KEYS,
+    }
+}
+
+/// Takes a section `[object "ID"]` of a configuration file. `qemu_parse_config_group()`, system/vl.c.
+pub(crate) fn take_section(
+    parser: &mut Parser<'_>,
+    location: &str,
+    id: Option<String>,
+    list: Vec<(String, String)>,
+) -> Result<(), Report> {
+    let kind = list.iter().find(|(key, _)| key == "qom-type");
+    let kind = known(parser.release, kind.map(|(_, kind)| kind.as_str()))?;
+    let mode = monitor_mode(kind);
+    let mut pairs = Pairs {
+        id,
+        ..Pairs::default()
+    };
+    for (key, value) in list {
+        pairs.push(mode.map_or(&[], keys_of), key, value)?;
+    }
+    let id = id_of(&pairs)?;
+    match mode {
+        Some(mode) => {
+            let monitor = of_pairs(parser.release, mode, &pairs)?;
+            parser.pending.object_monitors.push(MonitorOption {
+                location: location.to_owned(),
+                ..monitor
+            });
+        }
+        None => parser.options.ignored.push(format!("[object] of {location}")),
+    }
+    parser.options.objects.push(id);
+    Ok(())
+}
+
+fn of_pairs(release: Release, mode: MonitorMode, pairs: &Pairs) -> Result<MonitorOption, Report> {
+    let id = id_of(pairs)?;
     let chardev = pairs.get("chardev").map(str::to_owned);
     let chardev = chardev.ok_or_else(|| Report::error("Parameter 'chardev' is missing"))?;
     let action = pairs.get("close-action").unwrap_or("none");
-    let deletes_on_close =
-        close_action(action).ok_or_else(|| bad_value(parser.release, "close-action", action))?;
-    let monitor = MonitorOption {
+    let deletes_on_close = close_action(action).ok_or_else(|| bad_value(release, "close-action", action))?;
+    Ok(MonitorOption {
         location: String::new(),
         chardev,
         mode,
         pretty: pairs.is_on("pretty", false),
-        id: Some(id.clone()),
+        id: Some(id),
         deletes_on_close,
-    };
-    Ok((id, Some(monitor)))
+    })
 }

@@ -448,6 +448,9 @@ impl Parser<'_> {
             location,
             list,
         } = section;
+        if group == "object" {
+            return object::take_section(self, &location, id, list);
+        }
         let mut pairs = Pairs {
             id,
             ..Pairs::default()
@@ -511,7 +514,6 @@ const OTHER_GROUPS: &[&str] = &[
     "netdev",
     "nic",
     "numa",
-    "object",
     "option-rom",
     "overcommit",
     "plugin",

@@ -61,10 +61,13 @@ impl Report {
         self
     }
 
-    /// What stderr shows, each line ended: `PROGRAM: LOCATION: MESSAGE`.
+    /// What stderr shows, each line ended: `PROGRAM: OPTION: MESSAGE`, or `PROGRAM:FILE:LINE: MESSAGE` (`print_loc()`,
+    /// util/qemu-error.c).
     #[must_use]
     pub fn to_stderr(&self, program: &str) -> String {
-        format!("{program}: {self}\n")
+        let in_file = !self.location.is_empty() && !self.location.starts_with('-');
+        let space = if in_file { "" } else { " " };
+        format!("{program}:{space}{self}\n")
     }
 }
 

@@ -9,10 +9,11 @@ mod launch;
 use rand::Rng as _;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use runstate::{Release, RunState};
+use runstate::{Guest, MigrationStatus, Release, RunState, Vm};
 
 use super::run::Player;
 use super::{Action, Note, Scenario, Step, With};
+use crate::machine::Machine;
 
 /// What random scenarios are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,8 +114,14 @@ pub fn generate(wish: Wish) -> Scenario {
 struct State {
     ended: bool,
     run_state: Option<RunState>,
+    /// How far the outgoing migration is.
+    migration: MigrationStatus,
+    /// One is at work.
+    migrates: bool,
     /// A WATCHDOG was said or held back since time last passed.
     watchdog: bool,
+    /// The same for BLOCK_IO_ERROR.
+    io_error: bool,
 }
 
 /// A scenario that grows.
@@ -135,7 +142,10 @@ impl Growing {
             state: State {
                 ended: false,
                 run_state: None,
+                migration: MigrationStatus::None,
+                migrates: false,
                 watchdog: false,
+                io_error: false,
             },
         };
         if let Some(state) = growing.try_steps(&[]) {
@@ -156,14 +166,20 @@ impl Growing {
         }
         let ended = player.end().is_some();
         let commands = steps.iter().any(|step| matches!(step.action, Action::Send(_)));
-        if steps.len() > 1 && commands && ended {
+        let group = steps.iter().any(|step| step.hold);
+        if group && commands && ended {
             // A command that QEMU gets while it exits may hang it (monitor_cleanup() in aio_poll()).
             return None;
         }
+        let vm = player.machine().map(Machine::vm);
+        let all = || self.scenario.steps.iter().chain(steps);
         Some(State {
             ended,
-            run_state: player.machine().map(|machine| machine.vm().run_state()),
-            watchdog: draw::watchdog_since_time_passed(self.scenario.steps.iter().chain(steps)),
+            run_state: vm.map(Vm::run_state),
+            migration: vm.map_or(MigrationStatus::None, Vm::migration_status),
+            migrates: vm.is_some_and(Vm::migration_in_flight),
+            watchdog: draw::since_time_passed(all(), |action| action == Guest::Watchdog),
+            io_error: draw::since_time_passed(all(), |action| matches!(action, Guest::IoError(_))),
         })
     }
 }
@@ -171,6 +187,11 @@ impl Growing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    use runstate::Host;
+    use runstate_qmp::Value;
+
     use crate::scenario::File;
     use crate::scenario::run::{Outcome, run};
 
@@ -235,6 +256,69 @@ mod tests {
             scenario.steps.iter().any(|step| step.hold)
         });
         assert!(grouped.count() >= 10);
+    }
+
+    #[test]
+    fn both_watchdogs_are_drawn_with_every_action() {
+        let expires = |step: &Step| {
+            matches!(
+                step.action,
+                Action::Guest {
+                    action: Guest::Watchdog,
+                    ..
+                }
+            )
+        };
+        let mut actions = BTreeSet::new();
+        // Profiles with the same seed launch alike.
+        for (profile, seeds) in Profile::ALL
+            .into_iter()
+            .zip((0..).map(|index| 300 * index..300 * (index + 1)))
+        {
+            let mut counts = [0, 0];
+            for scenario in seeds.map(|seed| generate(wish(seed, profile))) {
+                if !scenario.steps.iter().any(expires) {
+                    continue;
+                }
+                let words = &scenario.launch;
+                let i6300esb = words.iter().any(|word| word == "i6300esb");
+                counts[usize::from(i6300esb)] += 1;
+                if i6300esb {
+                    let at = words.iter().position(|word| word == "-watchdog-action");
+                    actions.extend(at.and_then(|at| words.get(at + 1)).cloned());
+                }
+            }
+            assert!(counts.iter().all(|count| *count > 0), "{profile:?}: {counts:?}");
+        }
+        assert_eq!(actions.len(), 7, "{actions:?}");
+    }
+
+    #[test]
+    fn pause_before_switchover_ends_in_the_step_after() {
+        let (mut ends, mut others) = ([0, 0], 0);
+        for seed in 0..500 {
+            let scenario = generate(wish(seed, Profile::Migration));
+            let report = run(&scenario, Release::V7_2);
+            let steps = &report.transcript.steps;
+            for (index, step) in steps.iter().enumerate() {
+                let goes_on = |message: &Value| message.to_string().contains("migrate-continue");
+                let Some([answer, end]) = steps.get(index + 1..index + 3) else {
+                    continue;
+                };
+                let done = matches!(&answer.action, Action::Expect(answer) if answer.get("return").is_some());
+                if !matches!(&step.action, Action::Send(message) if goes_on(message)) || !done {
+                    continue;
+                }
+                let host = |host| matches!(end.action, Action::Host { action, .. } if action == host);
+                ends[0] += usize::from(host(Host::MigrationConverges));
+                ends[1] += usize::from(host(Host::MigrationFails));
+                others += usize::from(!host(Host::MigrationConverges) && !host(Host::MigrationFails));
+            }
+        }
+        assert!(
+            others == 0 && ends.iter().all(|count| *count > 0),
+            "{ends:?}, {others}"
+        );
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! The transcripts of real QEMU against the model. What differs is in `tests/differences.txt`, each with its reason.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use runstate::Release;
 use runstate_monitor::scenario::{File, run};
@@ -93,4 +97,31 @@ fn recorded_transcripts_hold() {
         "{} of {count}\n{problems}",
         problems.lines().count()
     );
+}
+
+/// What a newer QEMU says as an older one did: scenarios of the older one's files.
+const SAME_ON_11_1: &str = include_str!("../recorded/same-on-11.1.txt");
+
+#[test]
+fn what_11_1_says_as_10_0_did_holds() {
+    let listed: BTreeSet<&str> = SAME_ON_11_1
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect();
+    let (mut count, mut problems) = (0, String::new());
+    for (_, file) in files().iter().filter(|(release, _)| *release == Release::V10_0) {
+        for scenario in &file.scenarios {
+            let key = format!("{} {}", file.name, file.title(scenario));
+            if !listed.contains(&*key) {
+                continue;
+            }
+            count += 1;
+            let report = run::run(scenario, Release::V11_1);
+            if !report.is_as_expected() {
+                problems += &format!("{key}: {:?}\n", report.outcome);
+            }
+        }
+    }
+    assert_eq!(count, listed.len(), "each that is listed exists");
+    assert!(count > 650 && problems.is_empty(), "of {count}:\n{problems}");
 }

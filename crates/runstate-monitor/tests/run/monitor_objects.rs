@@ -268,3 +268,73 @@ fn a_monitor_of_an_object_has_the_layout_it_was_made_with() {
     monitor.connect(0);
     assert!(sent(&mut monitor, 0).len() > 1, "many lines");
 }
+
+#[test]
+fn types_that_no_qemu_has_are_refused() {
+    for (line, said) in [
+        (
+            "-object nonsense",
+            "Parameter 'qom-type' does not accept value 'nonsense'",
+        ),
+        (
+            "-object nonsense,id=a",
+            "Parameter 'qom-type' does not accept value 'nonsense'",
+        ),
+        (
+            r#"-object {"qom-type":"nonsense","id":"a"}"#,
+            "Parameter 'qom-type' does not accept value 'nonsense'",
+        ),
+        ("-object id=a", "Parameter 'qom-type' is missing"),
+        (r#"-object {"id":"a"}"#, "Parameter 'qom-type' is missing"),
+        ("-object iothread", "Parameter 'id' is missing"),
+    ] {
+        for release in [Release::V7_2, Release::V10_0, Release::V11_1] {
+            assert_eq!(
+                parse(release, line),
+                Err(format!("qemu: {line}: {said}\n")),
+                "{release}"
+            );
+        }
+    }
+    let options = parse(Release::V7_2, "-object iothread,id=a").expect("QEMU takes it");
+    assert_eq!(options.objects, ["a"]);
+}
+
+/// As [`parse`], with a configuration file.
+fn parse_file(release: Release, text: &str) -> Result<Options, String> {
+    let read = &mut |_: &str| Ok(text.to_owned());
+    Options::parse(&words("-readconfig f"), release, read).map_err(|bad| bad.to_stderr("qemu"))
+}
+
+#[test]
+fn sections_of_a_configuration_file_make_objects() {
+    let monitor = "[chardev \"c\"]\n  backend = \"null\"\n[object \"m\"]\n  qom-type = \"monitor-qmp\"\n  \
+        chardev = \"c\"\n  pretty = \"on\"\n";
+    let options = parse_file(Release::V11_1, monitor).expect("QEMU takes it");
+    let [made] = &options.monitors[..] else {
+        panic!("one monitor: {options:?}")
+    };
+    assert_eq!(
+        (made.id.as_deref(), made.mode, made.pretty),
+        (Some("m"), MonitorMode::Control, true)
+    );
+    assert_eq!(options.objects, ["m"]);
+    assert_eq!(
+        parse_file(Release::V10_0, monitor),
+        Err("qemu:f:6: Parameter 'qom-type' does not accept value 'monitor-qmp'\n".to_owned())
+    );
+    for (text, said) in [
+        (
+            "[object \"m\"]\n  qom-type = \"nonsense\"\n",
+            "Parameter 'qom-type' does not accept value 'nonsense'",
+        ),
+        (
+            "[object]\n  qom-type = \"iothread\"\n",
+            "Parameter 'id' is missing",
+        ),
+    ] {
+        for release in [Release::V7_2, Release::V11_1] {
+            assert_eq!(parse_file(release, text), Err(format!("qemu:f:2: {said}\n")));
+        }
+    }
+}

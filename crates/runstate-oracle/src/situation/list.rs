@@ -1,8 +1,8 @@
 //! The situations, state by state.
 
 use runstate::{
-    BlockErrorAction, Capability, Channel, Command, Guest, Host, Input, Load, PanicAction, Release, RunState,
-    SetAction, ShutdownAction, Stream, WatchdogAction,
+    BlockErrorAction, Capability, Channel, Command, Guest, Host, Input, Load, MigrationStatus, PanicAction,
+    Release, RunState, SetAction, ShutdownAction, Stream, WatchdogAction,
 };
 
 use RunState::{
@@ -38,6 +38,7 @@ const NONE: SetAction = SetAction {
 const EVENTS: Input = capability(Capability::Events);
 const MIGRATE: Input = command(Command::Migrate(Channel::Good));
 const CONVERGES: Input = Input::Host(Host::MigrationConverges);
+const GOES_ON: Input = command(Command::MigrateContinue(MigrationStatus::PreSwitchover));
 const STOP: Input = command(Command::Stop);
 const SUSPEND: Input = Input::Guest(Guest::Suspend);
 const ARRIVES: Input = Input::Host(Host::IncomingArrives(Stream {
@@ -156,6 +157,20 @@ static ALL: &[Situation] = &[
             capability(Capability::PauseBeforeSwitchover),
             MIGRATE,
             CONVERGES,
+        ],
+    ),
+    one(
+        "finish-migrate-device",
+        FinishMigrate,
+        "after the pause before switchover",
+        V6,
+        Plain,
+        &[
+            EVENTS,
+            capability(Capability::PauseBeforeSwitchover),
+            MIGRATE,
+            CONVERGES,
+            GOES_ON,
         ],
     ),
     one(

@@ -105,7 +105,9 @@ impl Vm {
             }
             // What a migration will do when it ends; nothing now.
             RunState::Inmigrate => {
-                self.flags.set(Flags::DISKS_GIVEN_AWAY, false);
+                if !self.release.disks_wait_for_start() {
+                    self.flags.set(Flags::DISKS_GIVEN_AWAY, false);
+                }
                 self.flags.set(Flags::AUTOSTART, true);
             }
             RunState::Debug

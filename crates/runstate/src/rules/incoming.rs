@@ -105,7 +105,9 @@ impl Vm {
             self.announce_migration(MigrationStatus::PostcopyActive, out);
         }
         self.incoming = Incoming::Ended;
-        self.flags.set(Flags::DISKS_GIVEN_AWAY, false);
+        if !self.release.disks_wait_for_start() {
+            self.flags.set(Flags::DISKS_GIVEN_AWAY, false);
+        }
         self.start_destination(stream, out)?;
         self.announce_migration(MigrationStatus::Completed, out);
         Ok(Answer::Done)
@@ -120,6 +122,7 @@ impl Vm {
         // loadvm_postcopy_handle_run_bh() does not look at the stored state.
         if stream.postcopy || self.state_is_live(stream.status) {
             if self.flags.has(Flags::AUTOSTART) {
+                self.flags.set(Flags::DISKS_GIVEN_AWAY, false);
                 self.vm_start(out)
             } else {
                 self.set(RunState::Paused, out)

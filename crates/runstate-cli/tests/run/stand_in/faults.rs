@@ -1,6 +1,11 @@
 //! Misbehaviour on demand, each kind as a client sees it.
 
-use super::{Client, Room, Running};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+use super::{Client, PATIENCE, Room, Running};
 
 /// A stand-in that misbehaves so, and a client that has been greeted.
 fn start(room: &Room, fault: &str) -> (Running, Client) {
@@ -112,4 +117,91 @@ fn replies_have_members_that_no_schema_knows() {
         client.ask("query-status"),
         [r#"{"x-unknown": null, "return": {"status": "running", "running": true}}"#]
     );
+}
+
+/// A monitor on a socket that keeps writes apart: what is read at once was written at once.
+struct Packets {
+    _running: Running,
+    socket: OwnedFd,
+}
+
+impl Packets {
+    fn start(room: &Room, faults: &str) -> Self {
+        let (socket, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::empty(),
+            None,
+        )
+        .expect("a pair");
+        // Only the other end is for the stand-in.
+        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC).expect("it is open");
+        let line = format!(
+            "-chardev socket,id=c,fd={} -mon c,mode=control -runstate fault={faults}",
+            theirs.as_raw_fd()
+        );
+        Self {
+            _running: room.start(&line),
+            socket,
+        }
+    }
+
+    fn send(&self, text: &str) {
+        rustix::io::write(&self.socket, text.as_bytes()).expect("it is read");
+    }
+
+    fn read(&self) -> String {
+        let patience = Timespec::try_from(PATIENCE).expect("some seconds");
+        let mut ready = [PollFd::new(&self.socket, PollFlags::IN)];
+        let count = poll(&mut ready, Some(&patience)).expect("it can be waited for");
+        assert_eq!(count, 1, "it says something");
+        let mut bytes = vec![0; 0x1_0000];
+        let length = rustix::io::read(&self.socket, &mut bytes).expect("it can be read");
+        bytes.truncate(length);
+        String::from_utf8(bytes).expect("text")
+    }
+
+    /// Reads until so many messages are there; the messages in each read.
+    fn messages(&self, count: usize) -> Vec<usize> {
+        let mut reads = Vec::new();
+        while reads.iter().sum::<usize>() < count {
+            reads.push(self.read().matches("\r\n").count());
+        }
+        reads
+    }
+}
+
+#[test]
+fn messages_arrive_together_or_each_on_its_own() {
+    for (faults, reads) in [("coalesce", &[2][..]), ("late-exit:1", &[1, 1])] {
+        let room = Room::new();
+        let client = Packets::start(&room, faults);
+        assert_eq!(client.messages(1), [1], "the greeting");
+        client.send(r#"{"execute": "qmp_capabilities"}"#);
+        assert_eq!(client.messages(1), [1]);
+        client.send(r#"{"execute": "stop"}"#);
+        assert_eq!(client.messages(2), reads, "{faults}: STOP and the reply");
+    }
+}
+
+#[test]
+fn fragments_are_as_small_as_was_asked_for() {
+    let room = Room::new();
+    let client = Packets::start(&room, "fragment:5");
+    let mut greeting = String::new();
+    while !greeting.ends_with("\r\n") {
+        let piece = client.read();
+        assert!(piece.len() == 5 || piece.ends_with('\n'), "{piece:?}");
+        greeting.push_str(&piece);
+    }
+    assert!(greeting.starts_with(r#"{"QMP": {"version""#), "{greeting}");
+}
+
+#[test]
+fn every_fault_is_committed_here() {
+    let tests = include_str!("faults.rs");
+    for name in runstate_monitor::faults::Fault::names() {
+        let name = name.trim_end_matches('N');
+        assert!(tests.contains(&format!("\"{name}")), "no test commits {name}");
+    }
 }

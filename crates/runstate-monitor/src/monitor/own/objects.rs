@@ -1,55 +1,11 @@
 //! Objects and character devices that come and go at run time: they are remembered by id, and nothing is opened.
 
-use runstate::Release;
 use runstate_qmp::{Error, ErrorClass, Object, Value, arguments::Arguments};
 
 use super::super::Monitor;
 use super::super::opening::chardev_to_add;
 use crate::options::MonitorOption;
 use crate::options::object::{self, monitor_mode};
-
-/// The kinds of objects of QEMU for x86. `ObjectType`, qapi/qom.json; those for other boards are left out.
-const TYPES: &[&str] = &[
-    "authz-list",
-    "authz-listfile",
-    "authz-pam",
-    "authz-simple",
-    "can-bus",
-    "can-host-socketcan",
-    "colo-compare",
-    "cryptodev-backend",
-    "cryptodev-backend-builtin",
-    "cryptodev-vhost-user",
-    "dbus-vmstate",
-    "filter-buffer",
-    "filter-dump",
-    "filter-mirror",
-    "filter-redirector",
-    "filter-replay",
-    "filter-rewriter",
-    "input-barrier",
-    "input-linux",
-    "iothread",
-    "memory-backend-epc",
-    "memory-backend-file",
-    "memory-backend-memfd",
-    "memory-backend-ram",
-    "pr-manager-helper",
-    "qtest",
-    "rng-builtin",
-    "rng-egd",
-    "rng-random",
-    "secret",
-    "secret_keyring",
-    "sev-guest",
-    "throttle-group",
-    "tls-cipher-suites",
-    "tls-creds-anon",
-    "tls-creds-psk",
-    "tls-creds-x509",
-    "x-remote-object",
-    "x-vfio-user-server",
-];
 
 /// Members of every memory backend but for its size. `MemoryBackendProperties`, qapi/qom.json.
 const MEMORY: &[&str] = &[
@@ -68,11 +24,10 @@ const MEMORY: &[&str] = &[
 /// `qmp_object_add()`, qom/qom-qmp-cmds.c. The members of memory backends are checked, those of others taken.
 pub(super) fn object_add(monitor: &mut Monitor, arguments: &Object) -> Result<Value, Error> {
     let mut checked = Arguments::new(arguments);
-    let has_monitors = monitor.machine().release() >= Release::V11_1;
-    let kind = checked.required("qom-type")?.one_of(|name| {
-        let is_known = TYPES.contains(&name) || has_monitors && monitor_mode(name).is_some();
-        is_known.then_some(name)
-    })?;
+    let release = monitor.machine().release();
+    let kind = checked
+        .required("qom-type")?
+        .one_of(|name| object::is_known(release, name).then_some(name))?;
     let id = checked.required("id")?.string()?;
     if let Some(mode) = monitor_mode(kind) {
         return add_monitor(monitor, &object::monitor(mode, id, checked)?);

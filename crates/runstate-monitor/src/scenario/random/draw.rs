@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom as _;
 use runstate::{
     BlockErrorAction, Guest, Host, MemoryFailure, MemoryFailureAction, MemoryFailureFlags,
-    MemoryFailureRecipient, Release, RunState, Stream,
+    MemoryFailureRecipient, MigrationStatus, Release, RunState, Stream,
 };
 use runstate_qmp::{Value, object};
 
@@ -96,10 +96,12 @@ pub(super) fn steps(rng: &mut impl Rng, profile: Profile, growing: &Growing) -> 
         Kind::Memory => memory(rng),
         Kind::Wakeup => Action::guest(Guest::Wakeup),
         Kind::Debugger => debugger(rng, growing),
-        Kind::Migrate => migrate(),
-        Kind::MigrationGoesOn => migration_goes_on(rng),
+        Kind::Migrate => return migrate(rng),
+        Kind::MigrationGoesOn => return migration_goes_on(rng, growing),
         Kind::Incoming => incoming(rng, growing),
         Kind::Snapshot if !growing.has(&With::Disk) => command("query-status"),
+        // Beside a migration a load is refused too late: QEMU then aborts at its end.
+        Kind::Snapshot if growing.state.migrates => hmp("savevm s1"),
         Kind::Snapshot => hmp(pick(
             rng,
             &["savevm s1", "loadvm s1", "loadvm s1", "loadvm nothere"],
@@ -173,7 +175,10 @@ fn guest(rng: &mut impl Rng, growing: &Growing) -> Action {
         Guest::SuspendDisk,
     ];
     if watchdog_can_expire(growing) {
-        actions.extend([Guest::Watchdog, Guest::Watchdog]);
+        // Who adds a watchdog to the machine wants to see it.
+        let i6300esb = growing.scenario.launch.iter().any(|word| word == "i6300esb");
+        let count = if i6300esb { 6 } else { 2 };
+        actions.extend(core::iter::repeat_n(Guest::Watchdog, count));
     }
     if rng.random_bool(0.05) {
         // Before 9.1 it ends QEMU while a vCPU goes on: too seldom to be worth every second scenario.
@@ -194,24 +199,20 @@ fn watchdog_can_expire(growing: &Growing) -> bool {
     }
 }
 
-/// Whether a watchdog has expired since the last wait, which is longer than the limit on its event.
-pub(super) fn watchdog_since_time_passed<'a>(steps: impl Iterator<Item = &'a Step>) -> bool {
-    let mut expired = false;
+/// Whether the guest has done such a thing since the last wait, which is longer than the limit on the events of it.
+pub(super) fn since_time_passed<'a>(
+    steps: impl Iterator<Item = &'a Step>,
+    is: impl Fn(Guest) -> bool,
+) -> bool {
+    let mut done = false;
     for step in steps {
         match &step.action {
-            Action::Guest {
-                action: Guest::Watchdog,
-                ..
-            } => expired = true,
-            Action::Wait(_) => expired = false,
-            Action::Guest { .. }
-            | Action::Host { .. }
-            | Action::Send(_)
-            | Action::Expect(_)
-            | Action::Exit(_) => {}
+            Action::Guest { action, .. } => done |= is(*action),
+            Action::Wait(_) => done = false,
+            Action::Host { .. } | Action::Send(_) | Action::Expect(_) | Action::Exit(_) => {}
         }
     }
-    expired
+    done
 }
 
 /// Two or three things that one pass of the main loop finds: what vCPUs do, perhaps a command or a signal.
@@ -284,8 +285,11 @@ fn io_error(growing: &Growing) -> Action {
         data.insert("qom-path", "/machine/peripheral/ide0");
     }
     let action = Guest::IoError(outcome);
+    // The limit on its event runs by the same clocks as that on WATCHDOG.
+    let clocks_differ = growing.acting == Acting::MainLoop
+        && (growing.state.run_state != Some(RunState::Running) || growing.state.io_error);
     // A drive with errors has no snapshots, and then no other has.
-    if growing.has(&With::Disk) {
+    if clocks_differ || growing.has(&With::Disk) {
         return command("query-status");
     }
     Action::Guest {
@@ -336,23 +340,39 @@ fn debugger(rng: &mut impl Rng, growing: &Growing) -> Action {
     }
 }
 
-fn migrate() -> Action {
-    command_with("migrate", object! { "uri": "exec:cat > state" })
+fn migrate(rng: &mut impl Rng) -> Vec<Step> {
+    let migrate = command_with("migrate", object! { "uri": "exec:cat > state" });
+    if rng.random_bool(0.4) {
+        vec![capability("pause-before-switchover").into(), migrate.into()]
+    } else {
+        vec![migrate.into()]
+    }
 }
 
-fn migration_goes_on(rng: &mut impl Rng) -> Action {
-    match rng.random_range(0..10) {
+fn capability(name: &str) -> Action {
+    let capability = object! { "capability": name, "state": true };
+    let list = vec![Value::from(capability)];
+    command_with("migrate-set-capabilities", object! { "capabilities": list })
+}
+
+fn migration_goes_on(rng: &mut impl Rng, growing: &Growing) -> Vec<Step> {
+    let waits = growing.state.migration == MigrationStatus::PreSwitchover;
+    let action = match rng.random_range(0..10) {
+        // A real one goes on, or finds that the other end is gone, before anything else can happen.
+        0..=5 if waits => return vec![go_on(), Action::host(Host::MigrationConverges).into()],
+        6 if waits => return vec![go_on(), Action::host(Host::MigrationFails).into()],
         0..=5 => Action::host(Host::MigrationConverges),
         6 => Action::host(Host::MigrationFails),
         7 => command("migrate_cancel"),
-        8 => command_with("migrate-continue", object! { "state": "pre-switchover" }),
-        _ => {
-            let capability = pick(rng, &["pause-before-switchover", "events"]);
-            let capability = object! { "capability": capability, "state": true };
-            let list = vec![Value::from(capability)];
-            command_with("migrate-set-capabilities", object! { "capabilities": list })
-        }
-    }
+        // Refused.
+        8 if !waits => return vec![go_on()],
+        _ => capability(pick(rng, &["pause-before-switchover", "events"])),
+    };
+    vec![action.into()]
+}
+
+fn go_on() -> Step {
+    command_with("migrate-continue", object! { "state": "pre-switchover" }).into()
 }
 
 fn incoming(rng: &mut impl Rng, growing: &Growing) -> Action {

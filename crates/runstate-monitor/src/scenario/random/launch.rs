@@ -54,6 +54,10 @@ pub(super) fn draw(rng: &mut impl Rng, wish: Wish, acting: Acting) -> Scenario {
     if may(always) {
         with.push(With::IoErrors(IoErrors::Always));
     }
+    // The guest's watchdog is then this one, and not the machine's ib700.
+    if may(0.25) {
+        launch.extend(["-device", "i6300esb"]);
+    }
     let panic = [
         "panic=pause",
         "panic=shutdown",

@@ -396,7 +396,7 @@ fn is_all_told(vm: &Vm, rest: Word, next: &Vm) -> bool {
 /// What is left of a step when this was told.
 fn left(told: Word, step: Word, deed: &Deed) -> Option<Word> {
     use MigrationStatus as S;
-    let (told, step): (Vec<Letter>, Vec<Letter>) = (told.letters().collect(), step.letters().collect());
+    let (told, mut step): (Vec<Letter>, Vec<Letter>) = (told.letters().collect(), step.letters().collect());
     let aside = matches!(deed.told, Told::Goes(From::Aside)) || step.last() == Some(&migration(S::Failed));
     let ended = |letter: &Letter| {
         matches!(
@@ -415,7 +415,11 @@ fn left(told: Word, step: Word, deed: &Deed) -> Option<Word> {
         return Word::of([cancelling].into_iter().chain(others));
     }
     let from = if aside {
-        // It turns away from where it was going.
+        // It turns away from where it was going, which another step tells.
+        if deed.told == Told::Goes(From::Aside) {
+            let end = step.iter().position(ended).unwrap_or(0);
+            step.drain(..end);
+        }
         let first = step.first();
         let from = told
             .iter()

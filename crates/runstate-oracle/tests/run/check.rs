@@ -385,6 +385,7 @@ fn migrations_are_told_as_they_go() {
         "@10.2 =running setup active STOP device colo RESUME cancelling exit-primary =running",
         "@10.2 =running setup active STOP device colo RESUME quit cancelling exit-primary cancelled",
         "=running exit-primary =running",
+        "@7.2 =running setup 1 active STOP 2 =finish-migrate colo RESUME STOP 3 RESUME =running",
         "@10.0 =prelaunch setup cancelling cancelled 1 =prelaunch",
         "7 8 STOP device completed",
         // A log that begins in the middle of one.

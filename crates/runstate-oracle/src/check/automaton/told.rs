@@ -295,6 +295,7 @@ impl Automaton {
         let (rest, next) = outcome;
         let deed = &self.deeds[usize::from(number)];
         let background = deed.capabilities == [Capability::BackgroundSnapshot];
+        let colo = deed.capabilities == [Capability::Colo];
         let arrives = deed.told == Told::Arrives;
         let any_time = arrives
             || is_all_told(&state.vm, rest, &next)
@@ -342,11 +343,11 @@ impl Automaton {
             })
         };
         found.add(Some(word), to, cause);
-        if vm.run_state() == RunState::FinishMigrate {
+        if vm.run_state() == RunState::FinishMigrate || colo {
             // The state is changed before anything is said, and the main loop may answer before more is.
             let status = Letter::status(RunState::FinishMigrate);
             for (at, letter) in word.letters().enumerate() {
-                if at == 0 || is_told(letter) {
+                if at == 0 || is_told(letter) || colo {
                     let (before, after) = (word.letters().take(at), word.letters().skip(at));
                     found.add(Word::of(before.chain([status]).chain(after)), to, cause);
                 }

@@ -92,6 +92,13 @@ fn goes() -> Vec<Deed> {
             &[converges],
         )
         .with(&[Capability::BackgroundSnapshot]),
+        // Before 10.0 one that was paused before the switchover would not.
+        goes(
+            "the migration stops the VM and enters COLO",
+            From::Active,
+            &[converges],
+        )
+        .with(&[Capability::Colo]),
         goes("the migration goes on", From::Later, &[converges]),
         goes("the migration enters COLO", From::Later, &[converges]).with(&[Capability::Colo]),
         goes("the migration fails", From::Aside, &[host(Host::MigrationFails)]),

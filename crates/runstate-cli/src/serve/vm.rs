@@ -33,6 +33,9 @@ const COMMANDS_AT_A_TIME: usize = 64;
 /// How long the last messages may take to leave, in milliseconds.
 const LAST_WORDS: u64 = 2000;
 
+/// Milliseconds; of real QEMUs it takes ten and more.
+const FAREWELL: u64 = 2;
+
 /// What is served.
 #[derive(Debug)]
 pub struct Served {
@@ -228,6 +231,16 @@ impl Vm {
         }
     }
 
+    /// How long it takes QEMU to go: a client that writes the end of the line after `quit` by itself is not told that the pipe is
+    /// broken. An abort takes no time.
+    fn farewell(&self) -> Time {
+        let is_read = |link: &Link| matches!(link.role, Role::Qmp(_)) && link.stream.is_some();
+        match self.monitor.end() {
+            Some(End::Exit(_)) if self.links.iter().any(is_read) => Time::from_millis(FAREWELL),
+            Some(_) | None => Time::default(),
+        }
+    }
+
     fn is_gone(&mut self, registry: &Registry) -> bool {
         if self.abort.is_some() {
             return true;
@@ -237,7 +250,10 @@ impl Vm {
         }
         let now = self.clock.now();
         let overtime = self.monitor.overtime().unwrap_or_default();
-        let going_at = *self.going_at.get_or_insert_with(|| now.plus(overtime));
+        let farewell = self.farewell();
+        let going_at = *self
+            .going_at
+            .get_or_insert_with(|| now.plus(overtime.max(farewell)));
         let silent = self.links.iter().all(|link| {
             let unsent = if let Role::Qmp(port) = link.role {
                 self.monitor.unsent(port)

@@ -5,7 +5,7 @@
 //! - [`machine`], [`qemu`], [`bench`](mod@bench): QEMU's options, its process, what its runs share;
 //! - [`wire`], [`qmp`], [`qtest`], [`serial`], [`gdb`]: its sockets;
 //! - [`hold`]: its main loop, held back;
-//! - [`script`] and [`drive`](mod@drive): what is done to it; [`outgoing`], [`dump`]: its migrations and
+//! - [`script`] and [`drive`](mod@drive): what is done to it; `outgoing`, `dump`: its migrations and
 //!   dumps;
 //! - [`plan`], [`orders`], [`trial`], [`tell`]: the model beside it, and where the two differ.
 

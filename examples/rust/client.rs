@@ -104,7 +104,8 @@ impl<const HASTY: bool> Subject for Client<HASTY> {
                 qemu.answer == Answer::Done,
                 "{reply}"
             );
-            let _ = self.send(&json!({ "execute": "query-status" }));
+            let status = self.send(&json!({ "execute": "query-status" })).expect("a reply");
+            assert!(status.get("event").is_none(), "taken for the reply: {status}");
             assert_eq!(self.running, qemu.vm.query_status().running, "what it believes");
         }
     }

@@ -180,7 +180,10 @@ fn steps(path: &Path) -> Vec<Step> {
 
 /// A command as the host sends it.
 pub(crate) fn message(command: Command) -> Value {
-    let (name, arguments) = spelled(command);
+    let (name, arguments) = match hmp_line(command) {
+        Some(line) => ("human-monitor-command", object! { "command-line": line }),
+        None => (command.name(), spelled(command)),
+    };
     let message = Object::new().with("execute", name);
     if arguments.is_empty() {
         message.into()
@@ -189,94 +192,21 @@ pub(crate) fn message(command: Command) -> Value {
     }
 }
 
-fn spelled(command: Command) -> (&'static str, Object) {
-    let none = Object::new();
-    match command {
-        Command::QueryStatus => ("query-status", none),
-        Command::Stop => ("stop", none),
-        Command::Cont => ("cont", none),
-        Command::Quit => ("quit", none),
-        Command::SystemReset => ("system_reset", none),
-        Command::SystemPowerdown => ("system_powerdown", none),
-        Command::SystemWakeup => ("system_wakeup", none),
-        Command::InjectNmi => ("inject-nmi", none),
-        Command::SetAction(change) => ("set-action", set_action(change)),
-        Command::WatchdogSetAction(action) => ("watchdog-set-action", none.with("action", action.name())),
-        Command::ExitPreconfig => ("x-exit-preconfig", none),
-        Command::Savevm => hmp(&format!("savevm {SNAPSHOT}")),
-        Command::Loadvm(load) => hmp(&format!("loadvm {}", tag(load))),
-        Command::SnapshotSave { succeeds } => {
-            let tag = if succeeds { "new" } else { SNAPSHOT };
-            ("snapshot-save", job(tag).with("vmstate", "disk0"))
-        }
-        Command::SnapshotLoad(load) => ("snapshot-load", job(tag(load)).with("vmstate", "disk0")),
-        Command::SnapshotDelete { succeeds } => (
-            "snapshot-delete",
-            job(if succeeds { SNAPSHOT } else { "nothere" }),
-        ),
-        Command::JobDismiss => ("job-dismiss", none.with("id", "job0")),
-        Command::DumpGuestMemory { detach } => {
-            let dump = none.with("paging", false).with("protocol", "file:dump");
-            (
-                "dump-guest-memory",
-                if detach { dump.with("detach", true) } else { dump },
-            )
-        }
-        Command::XenSaveDevicesState => ("xen-save-devices-state", none.with("filename", "devices")),
-        Command::Migrate(_)
-        | Command::MigrateResume
-        | Command::MigrateCancel
-        | Command::MigrateContinue(_)
-        | Command::MigrateStartPostcopy
-        | Command::MigratePause
-        | Command::MigrateRecover
-        | Command::MigrateSetCapability(..)
-        | Command::MigrateSetCprReboot(_)
-        | Command::MigrateIncoming { .. }
-        | Command::ColoLostHeartbeat => spelled_migration(command),
-    }
+/// What only the human monitor takes.
+fn hmp_line(command: Command) -> Option<String> {
+    let argument = if command == Command::Savevm {
+        SNAPSHOT
+    } else if let Command::Loadvm(load) = command {
+        tag(load)
+    } else {
+        return None;
+    };
+    Some(format!("{} {argument}", command.name()))
 }
 
-fn spelled_migration(command: Command) -> (&'static str, Object) {
+fn spelled(command: Command) -> Object {
     let none = Object::new();
     match command {
-        Command::Migrate(channel) => ("migrate", none.with("uri", uri(channel, DESTINATION))),
-        Command::MigrateResume => ("migrate", none.with("uri", DESTINATION).with("resume", true)),
-        Command::MigrateCancel => ("migrate_cancel", none),
-        Command::MigrateContinue(status) => ("migrate-continue", none.with("state", status.name())),
-        Command::MigrateStartPostcopy => ("migrate-start-postcopy", none),
-        Command::MigratePause => ("migrate-pause", none),
-        Command::MigrateRecover => ("migrate-recover", none.with("uri", STREAM)),
-        Command::MigrateSetCapability(capability, on) => {
-            let name = runstate::Capability::ALL.iter().find(|(c, _)| *c == capability);
-            let name = name.map_or("", |(_, name)| name);
-            let one =
-                |name: &str| -> Value { Object::new().with("capability", name).with("state", on).into() };
-            // Since 11.0 the one is refused without the other, which changes nothing else.
-            let all = if capability == runstate::Capability::Colo && on {
-                vec![one("return-path"), one(name)]
-            } else {
-                vec![one(name)]
-            };
-            ("migrate-set-capabilities", none.with("capabilities", all))
-        }
-        Command::MigrateSetCprReboot(on) => {
-            let mode = if on { "cpr-reboot" } else { "normal" };
-            ("migrate-set-parameters", none.with("mode", mode))
-        }
-        Command::MigrateIncoming {
-            channel,
-            exit_on_error,
-        } => {
-            let arguments = none.with("uri", uri(channel, STREAM));
-            let arguments = if exit_on_error {
-                arguments
-            } else {
-                arguments.with("exit-on-error", false)
-            };
-            ("migrate-incoming", arguments)
-        }
-        Command::ColoLostHeartbeat => ("x-colo-lost-heartbeat", none),
         Command::QueryStatus
         | Command::Stop
         | Command::Cont
@@ -285,18 +215,57 @@ fn spelled_migration(command: Command) -> (&'static str, Object) {
         | Command::SystemPowerdown
         | Command::SystemWakeup
         | Command::InjectNmi
-        | Command::SetAction(_)
-        | Command::WatchdogSetAction(_)
         | Command::ExitPreconfig
+        | Command::MigrateCancel
+        | Command::MigrateStartPostcopy
+        | Command::MigratePause
+        | Command::ColoLostHeartbeat
         | Command::Savevm
-        | Command::Loadvm(_)
-        | Command::SnapshotSave { .. }
-        | Command::SnapshotLoad(_)
-        | Command::SnapshotDelete { .. }
-        | Command::JobDismiss
-        | Command::DumpGuestMemory { .. }
-        | Command::XenSaveDevicesState => spelled(command),
+        | Command::Loadvm(_) => none,
+        Command::SetAction(change) => set_action(change),
+        Command::WatchdogSetAction(action) => none.with("action", action.name()),
+        Command::SnapshotSave { succeeds } => {
+            job(if succeeds { "new" } else { SNAPSHOT }).with("vmstate", "disk0")
+        }
+        Command::SnapshotLoad(load) => job(tag(load)).with("vmstate", "disk0"),
+        Command::SnapshotDelete { succeeds } => job(if succeeds { SNAPSHOT } else { "nothere" }),
+        Command::JobDismiss => none.with("id", "job0"),
+        Command::DumpGuestMemory { detach } => {
+            let dump = none.with("paging", false).with("protocol", "file:dump");
+            if detach { dump.with("detach", true) } else { dump }
+        }
+        Command::XenSaveDevicesState => none.with("filename", "devices"),
+        Command::Migrate(channel) => none.with("uri", uri(channel, DESTINATION)),
+        Command::MigrateResume => none.with("uri", DESTINATION).with("resume", true),
+        Command::MigrateContinue(status) => none.with("state", status.name()),
+        Command::MigrateRecover => none.with("uri", STREAM),
+        Command::MigrateSetCapability(capability, on) => set_capability(capability, on),
+        Command::MigrateSetCprReboot(on) => none.with("mode", if on { "cpr-reboot" } else { "normal" }),
+        Command::MigrateIncoming {
+            channel,
+            exit_on_error,
+        } => {
+            let arguments = none.with("uri", uri(channel, STREAM));
+            if exit_on_error {
+                arguments
+            } else {
+                arguments.with("exit-on-error", false)
+            }
+        }
     }
+}
+
+fn set_capability(capability: runstate::Capability, on: bool) -> Object {
+    let name = runstate::Capability::ALL.iter().find(|(c, _)| *c == capability);
+    let name = name.map_or("", |(_, name)| name);
+    let one = |name: &str| -> Value { Object::new().with("capability", name).with("state", on).into() };
+    // Since 11.0 the one is refused without the other, which changes nothing else.
+    let all = if capability == runstate::Capability::Colo && on {
+        vec![one("return-path"), one(name)]
+    } else {
+        vec![one(name)]
+    };
+    Object::new().with("capabilities", all)
 }
 
 fn set_action(change: SetAction) -> Object {
@@ -311,10 +280,6 @@ fn set_action(change: SetAction) -> Object {
     set("panic", change.panic.map(runstate::PanicAction::name));
     set("watchdog", change.watchdog.map(runstate::WatchdogAction::name));
     arguments
-}
-
-fn hmp(line: &str) -> (&'static str, Object) {
-    ("human-monitor-command", object! { "command-line": line })
 }
 
 fn job(tag: &str) -> Object {

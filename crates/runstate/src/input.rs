@@ -96,6 +96,44 @@ pub enum Command {
     ColoLostHeartbeat,
 }
 
+impl Command {
+    /// What the monitor calls it: `savevm` and `loadvm` the human one, all others QMP.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::QueryStatus => "query-status",
+            Self::Stop => "stop",
+            Self::Cont => "cont",
+            Self::Quit => "quit",
+            Self::SystemReset => "system_reset",
+            Self::SystemPowerdown => "system_powerdown",
+            Self::SystemWakeup => "system_wakeup",
+            Self::InjectNmi => "inject-nmi",
+            Self::SetAction(_) => "set-action",
+            Self::WatchdogSetAction(_) => "watchdog-set-action",
+            Self::ExitPreconfig => "x-exit-preconfig",
+            Self::Migrate(_) | Self::MigrateResume => "migrate",
+            Self::MigrateCancel => "migrate_cancel",
+            Self::MigrateContinue(_) => "migrate-continue",
+            Self::MigrateStartPostcopy => "migrate-start-postcopy",
+            Self::MigratePause => "migrate-pause",
+            Self::MigrateRecover => "migrate-recover",
+            Self::MigrateSetCapability(..) => "migrate-set-capabilities",
+            Self::MigrateSetCprReboot(_) => "migrate-set-parameters",
+            Self::MigrateIncoming { .. } => "migrate-incoming",
+            Self::Savevm => "savevm",
+            Self::Loadvm(_) => "loadvm",
+            Self::SnapshotSave { .. } => "snapshot-save",
+            Self::SnapshotLoad(_) => "snapshot-load",
+            Self::SnapshotDelete { .. } => "snapshot-delete",
+            Self::JobDismiss => "job-dismiss",
+            Self::DumpGuestMemory { .. } => "dump-guest-memory",
+            Self::XenSaveDevicesState => "xen-save-devices-state",
+            Self::ColoLostHeartbeat => "x-colo-lost-heartbeat",
+        }
+    }
+}
+
 /// `set-action`: what to change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(

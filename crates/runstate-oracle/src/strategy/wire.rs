@@ -21,24 +21,22 @@ pub fn message(input: Input) -> Option<Value> {
         }
         Input::Command(command) => command,
     };
-    let name = match command {
-        Command::QueryStatus => "query-status",
-        Command::Stop => "stop",
-        Command::Cont => "cont",
-        Command::Quit => "quit",
-        Command::SystemReset => "system_reset",
-        Command::SystemPowerdown => "system_powerdown",
-        Command::SystemWakeup => "system_wakeup",
-        Command::InjectNmi => "inject-nmi",
-        Command::ExitPreconfig => "x-exit-preconfig",
-        Command::MigrateCancel => "migrate_cancel",
-        Command::MigrateStartPostcopy => "migrate-start-postcopy",
-        Command::MigratePause => "migrate-pause",
-        Command::ColoLostHeartbeat => "x-colo-lost-heartbeat",
-        Command::SetAction(change) => return Some(json!({ "execute": "set-action", "arguments": change })),
-        Command::WatchdogSetAction(action) => {
-            return Some(json!({ "execute": "watchdog-set-action", "arguments": { "action": action } }));
-        }
+    let arguments = match command {
+        Command::QueryStatus
+        | Command::Stop
+        | Command::Cont
+        | Command::Quit
+        | Command::SystemReset
+        | Command::SystemPowerdown
+        | Command::SystemWakeup
+        | Command::InjectNmi
+        | Command::ExitPreconfig
+        | Command::MigrateCancel
+        | Command::MigrateStartPostcopy
+        | Command::MigratePause
+        | Command::ColoLostHeartbeat => None,
+        Command::SetAction(change) => Some(json!(change)),
+        Command::WatchdogSetAction(action) => Some(json!({ "action": action })),
         Command::Migrate(_)
         | Command::MigrateResume
         | Command::MigrateContinue(_)
@@ -55,7 +53,11 @@ pub fn message(input: Input) -> Option<Value> {
         | Command::DumpGuestMemory { .. }
         | Command::XenSaveDevicesState => return None,
     };
-    Some(json!({ "execute": name }))
+    let name = command.name();
+    Some(match arguments {
+        None => json!({ "execute": name }),
+        Some(arguments) => json!({ "execute": name, "arguments": arguments }),
+    })
 }
 
 /// An endpoint that speaks QMP: a VMM that wants to be as QEMU is, or the stand-in.
@@ -115,7 +117,7 @@ impl<R: BufRead, W: Write> Endpoint<R, W> {
     ///
     /// # Panics
     ///
-    /// It does not.
+    /// The endpoint does otherwise, or the input is none that a command brings about.
     pub fn step(&mut self, input: Input, qemu: &Reference) {
         let command = message(input).expect("an input that a command brings about");
         let (mut said, reply) = self.execute(&command).expect("QMP comes");

@@ -11,7 +11,7 @@ impl Vm {
 
     /// MIGRATION, where the capability `events` is on.
     pub(crate) fn announce_migration(&self, status: MigrationStatus, out: &mut impl FnMut(Output)) {
-        if self.has_capability(Capability::Events) {
+        if self.announces_migration() {
             Self::emit(Event::Migration(status), out);
         }
     }
@@ -20,7 +20,7 @@ impl Vm {
     ///
     /// `migration_bitmap_sync()`, migration/ram.c (up to 11.0).
     pub(crate) fn announce_pass(&self, pass: u8, out: &mut impl FnMut(Output)) {
-        if self.has_capability(Capability::Events) && !self.release.pass_counts_iterations() {
+        if self.announces_migration() && !self.release.pass_counts_iterations() {
             Self::emit(Event::MigrationPass(pass), out);
         }
     }
@@ -29,7 +29,7 @@ impl Vm {
     ///
     /// `migration_iteration_go_next()`, migration/migration.c (11.1).
     pub(crate) fn announce_iteration(&self, next: u8, out: &mut impl FnMut(Output)) {
-        if self.has_capability(Capability::Events) && self.release.pass_counts_iterations() {
+        if self.announces_migration() && self.release.pass_counts_iterations() {
             Self::emit(Event::MigrationPass(next), out);
         }
     }
@@ -50,10 +50,9 @@ impl Vm {
             self.announce_migration(MigrationStatus::Failing, out);
             restart(self, out)?;
             self.announce_migration(MigrationStatus::Failed, out);
-        } else {
-            self.announce_migration(MigrationStatus::Failed, out);
-            restart(self, out)?;
+            return Ok(());
         }
-        Ok(())
+        self.announce_migration(MigrationStatus::Failed, out);
+        restart(self, out)
     }
 }
